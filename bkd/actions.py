@@ -1,0 +1,179 @@
+"""What a person does with runs: launch, resume, stop, delete, tag. Command line and app call the same functions."""
+
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bkd.errors import RunBusy, SpecError, StorageError
+from bkd.files import storage_error
+from bkd.launch import spawn, stop
+from bkd.locks import is_locked
+from bkd.paths import RunFolder
+from bkd.plan import Plan, check_teacher, plan_student, plan_teacher
+from bkd.runfile import UNFINISHED, Status, read_run, this_host, write_run, write_user
+from bkd.specs import DistillSpec, RunSpec, TrainSpec
+from bkd.store import Store
+from bkd.text import count
+from registry import RegistryError
+
+
+def plan(store: Store, spec: RunSpec) -> Plan:
+    """Return what a spec would launch; a student's teacher is looked up and checked.
+
+    Raises:
+        SpecError: If spec and teacher do not go together.
+        RunNotFound: If there is no such teacher.
+    """
+    if isinstance(spec, DistillSpec):
+        folder, teacher = store.read(spec.teacher)
+        weights = folder.best_weights if spec.weights == "best" else folder.last_weights
+        check_teacher(teacher, teacher["status"], has_weights=weights.is_file())
+        return plan_student(spec, teacher | {"path": _relative(store, folder)})
+    assert isinstance(spec, TrainSpec), type(spec)
+    return plan_teacher(spec)
+
+
+def _relative(store: Store, folder: RunFolder) -> str:
+    try:
+        return str(folder.path.resolve().relative_to(store.root.resolve()))
+    except ValueError:
+        raise SpecError(
+            f"distill.teacher {folder.path} lies outside the save root {store.root}. Give --save the root that holds it."
+        ) from None
+
+
+def create(store: Store, spec: RunSpec, *, tags: Sequence[str] = ()) -> RunFolder:
+    """Write a run's folder as queued and register it.
+
+    Raises:
+        SpecError, RunNotFound: As `plan`.
+        StorageError: If the folder cannot be written; nothing is left behind.
+    """
+    run = plan(store, _absolute_data(spec)).run
+    folder = store.folder(run["path"])
+    try:
+        folder.path.mkdir(parents=True)
+    except OSError as error:
+        raise storage_error(folder.path, error) from error
+    try:
+        write_run(folder, run)
+        user = write_user(folder, tags=list(tags)) if tags else None
+    except StorageError:
+        shutil.rmtree(folder.path, ignore_errors=True)
+        raise
+    store.register(run, user)
+    return folder
+
+
+def _absolute_data(spec: RunSpec) -> RunSpec:
+    """The child runs elsewhere: a relative data folder is meant from here."""
+    given = spec.data or os.environ.get("DATASETS_PATH")
+    if given is None:
+        return spec
+    return spec.model_copy(update={"data": str(Path(given).expanduser().absolute())})
+
+
+def launch(store: Store, spec: RunSpec, *, tags: Sequence[str] = ()) -> RunFolder:
+    """Create a run and start its child.
+
+    Raises:
+        SpecError, RunNotFound, StorageError: As `create`.
+    """
+    folder = create(store, spec, tags=tags)
+    spawn([folder])
+    return folder
+
+
+def resume(store: Store, ref: str, *, force: bool = False) -> RunFolder:
+    """Start a run's child again from its last checkpoint.
+
+    Raises:
+        RunBusy: If it is done, is running, or ran on another host and `force` is not given.
+        RunNotFound, StorageError: As `Store.read`.
+    """
+    folder, run = store.read(ref)
+    if run["status"] == Status.DONE:
+        raise RunBusy(f"{run['id']} is done: there is nothing to resume. Launch a new run to train again.")
+    if is_locked(folder.lock):
+        raise RunBusy(f"{run['id']} is {run['status']}. Watch it with `bkd watch {run['id']}` or stop it first.")
+    if run.get("host") not in (None, this_host()) and not force:
+        raise RunBusy(
+            f"{run['id']} ran on {run['host']}, which may still be at work on it. If it is not, resume with --force."
+        )
+    stored = read_run(folder)
+    stored |= {"status": Status.QUEUED.value, "host": this_host(), "message": None, "ended": None}
+    folder.stop_request.unlink(missing_ok=True)
+    write_run(folder, stored)
+    spawn([folder], resume=True)
+    store.register(stored, {key: run[key] for key in ("tags", "note")})
+    return folder
+
+
+def stop_run(store: Store, ref: str, *, wait: bool = True) -> str:
+    """Stop a run after its step, with a checkpoint; return the status it ends with.
+
+    Raises:
+        RunBusy: If it is not running here.
+        RunNotFound, StorageError: As `Store.read`.
+    """
+    folder, run = store.read(ref)
+    status = stop(folder, run, wait=wait)
+    if wait:
+        store.register(store.load(folder))
+    return status
+
+
+def delete(store: Store, ref: str, *, force: bool = False) -> dict[str, Any]:
+    """Delete a run's folder and its row; return its run.json.
+
+    Raises:
+        RunBusy: If it is running, or students came from it and `force` is not given.
+        RunNotFound, StorageError: As `Store.read`.
+    """
+    folder, run = store.read(ref)
+    if run["status"] in UNFINISHED or is_locked(folder.lock):
+        raise RunBusy(f"{run['id']} is {run['status']}. Stop it first: `bkd stop {run['id']}`.")
+    students = store.students_of(run["id"])
+    if students and not force:
+        raise RunBusy(
+            f"{count(len(students), 'student')} came from {run['id']} ({', '.join(s['id'] for s in students[:5])}). "
+            "Delete them first, or give --force to leave them without their teacher."
+        )
+    doomed = folder.path.with_name(f".deleted-{folder.path.name}-{int(time.time())}")
+    try:
+        folder.path.rename(doomed)  # one step: a half-deleted run is never seen
+        shutil.rmtree(doomed)
+    except OSError as error:
+        raise storage_error(folder.path, error) from error
+    _drop_empty_parents(folder.path.parent, store.root)
+    try:
+        store.registry.remove(run["id"])
+    except RegistryError as error:
+        store.warn(f"The registry still lists {run['id']} ({error}) `bkd registry rebuild` mends the index.")
+    return run
+
+
+def _drop_empty_parents(path: Path, root: Path) -> None:
+    while path != root and root in path.parents and not any(path.iterdir()):
+        path.rmdir()
+        path = path.parent
+
+
+def describe(store: Store, ref: str, *, add: Sequence[str] = (), drop: Sequence[str] = (), note: str | None = None) -> dict[str, Any]:
+    """Change a run's tags and note and return its run.json with them.
+
+    Raises:
+        RunNotFound, StorageError: As `Store.read`; also if user.json cannot be written.
+    """
+    folder, run = store.read(ref)
+    tags = [tag for tag in dict.fromkeys([*run["tags"], *add]) if tag not in drop]
+    user = write_user(folder, tags=tags, note=note)
+    try:
+        if not store.registry.update(run["id"], **user):
+            store.register(run, user)
+    except RegistryError as error:
+        store.warn(f"The registry was not updated ({error}) `bkd registry rebuild` mends the index.")
+    return run | user

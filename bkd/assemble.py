@@ -1,0 +1,159 @@
+"""From a run's folder to the objects that the loop trains: data, network, teacher."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from bkd.checkpoint import load_weights_file
+from bkd.data.batches import Batch, Batches, eval_batches
+from bkd.data.datasets import ImageData, load_dataset
+from bkd.data.splits import Split, make_split, val_subset
+from bkd.devices import Machine, make_optimizer, try_compile
+from bkd.errors import CheckpointError
+from bkd.kinds.kind import NetworkShape
+from bkd.kinds.table import load_kind
+from bkd.learner import Learner, Recipe, Settings
+from bkd.losses import CrossEntropy, Distillation
+from bkd.models.table import build_model, load_weights
+from bkd.paths import RunFolder, data_root
+from bkd.rng import derive_seed
+from bkd.specs import DistillSpec, Protocol, RunSpec, TrainSpec, Weights, load
+from bkd.teachers import NetworkTeacher, Teacher
+from bkd.train import Loop
+
+EVAL_BATCH = 500  # images per forward pass in validation and test
+
+
+@dataclass(frozen=True)
+class Data:
+    """A run's images on its device.
+
+    Attributes:
+        split: Positions that are trained on and that validate.
+    """
+
+    images: ImageData
+    split: Split
+    device: torch.device
+
+    def batches(self, spec: RunSpec) -> Batches:
+        """Return the augmented training batches."""
+        return Batches(
+            self.images.train_images.to(self.device), self.images.train_labels.to(self.device), self.split.train,
+            self.images.info, spec.batch_size, spec.seed,
+        )  # fmt: skip
+
+    def held_out(self, name: str, limit: int | None = None) -> Callable[[], Iterator[Batch]]:
+        """Return what makes the batches of "val" or "test", at most `limit` images."""
+        data = self.images
+        if name == "test":
+            images, labels, index = data.test_images, data.test_labels, torch.arange(len(data.test_labels))
+        else:
+            index = self.split.val if limit is None else val_subset(self.split, limit)
+            images, labels = data.train_images, data.train_labels
+        images, labels = images.to(self.device), labels.to(self.device)
+        return lambda: eval_batches(images, labels, index, data.info, EVAL_BATCH)
+
+
+def open_data(spec: RunSpec, save: Path, device: torch.device) -> Data:
+    """Load a run's data set and split it.
+
+    Raises:
+        DataMissing: If the files are not there.
+        SpecError: If the split is impossible.
+    """
+    images = load_dataset(spec.dataset, data_root(spec.data, save))
+    split = make_split(
+        images.train_labels, val_fraction=spec.val_fraction, split_seed=spec.split_seed, train_limit=spec.train_limit,
+        protocol=spec.protocol.value,
+    )  # fmt: skip
+    return Data(images, split, device)
+
+
+def build_recipe(spec: RunSpec, shape: NetworkShape) -> Recipe:
+    """Return the untrained network of a run, initialised by its seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(spec.seed, "init"))
+        if isinstance(spec, DistillSpec):
+            network = build_model(spec.student, in_channels=shape.in_channels, num_classes=shape.num_classes)
+            objective = Distillation(spec.alpha, spec.kd_T, spec.kd_S) if spec.alpha > 0 else CrossEntropy()
+            return Recipe(network, objective)
+        assert isinstance(spec, TrainSpec), type(spec)
+        return load_kind(spec.kind).build(spec, shape)
+
+
+def shape_of(data: Data) -> NetworkShape:
+    """Return what networks for this data are built for."""
+    info = data.images.info
+    return NetworkShape(info.channels, info.classes, len(data.split.train))
+
+
+def load_predictor(run: Mapping[str, Any], folder: RunFolder, shape: NetworkShape, device: torch.device, which: Weights) -> Teacher:
+    """Return the trained network of any run as a frozen predictor.
+
+    Raises:
+        CheckpointError: If its weights are missing, truncated, or of another network.
+    """
+    spec = load(run["spec"])
+    recipe = build_recipe(spec, shape)
+    file = folder.best_weights if which is Weights.BEST else folder.last_weights
+    if which is Weights.BEST and not file.exists():
+        raise CheckpointError(f"{run['id']} has no best.safetensors: it never validated. Use --weights last.")
+    try:
+        load_weights(recipe.network, load_weights_file(file))
+    except CheckpointError as error:
+        raise CheckpointError(f"Weights of {run['id']} ({run['name']}): {error}") from error
+    recipe.network.to(device).eval()
+    if isinstance(spec, DistillSpec):
+        return NetworkTeacher(recipe.network).freeze()
+    assert isinstance(spec, TrainSpec), type(spec)
+    return load_kind(spec.kind).teacher(recipe.network, spec).freeze()
+
+
+def make_learner(name: str, spec: RunSpec, data: Data, machine: Machine, teacher: Teacher | None) -> Learner:
+    """Return the learner of a run, on its device."""
+    recipe = build_recipe(spec, shape_of(data))
+    recipe.network.to(machine.device)
+    settings = Settings(
+        seed=spec.seed,
+        device=machine.device,
+        learning_rate_at=spec.learning_rate_at,
+        make_optimizer=lambda parameters: make_optimizer(spec, parameters, machine.device),
+        autocast=machine.autocast,
+    )
+    if isinstance(spec, DistillSpec):
+        settings.kd_T, settings.teacher_samples = spec.kd_T, spec.bnn_samples
+    if spec.compile:
+        settings.compile_forward = _compiler(recipe, data, machine)
+    return Learner(name, recipe, settings, teacher)
+
+
+def _compiler(recipe: Recipe, data: Data, machine: Machine) -> Callable[[Any], Any]:
+    info = data.images.info
+
+    def compile_forward(forward: Any) -> Any:
+        example = torch.zeros(2, info.channels, info.side, info.side, device=machine.device)
+        if recipe.posterior is not None:
+            recipe.posterior.mean()
+        return try_compile(forward, recipe.network, example, machine)
+
+    return compile_forward
+
+
+def make_loop(spec: RunSpec, data: Data, machine: Machine, teacher: Teacher | None, num_samples: int) -> Loop:
+    """Return what the loop runs over."""
+    is_paper = spec.protocol is Protocol.PAPER
+    held_out = data.held_out("test") if is_paper else data.held_out("val", spec.val_limit)
+    return Loop(
+        data.batches(spec), spec.epochs, spec.seed, held_out, split="test" if is_paper else "val", teacher=teacher,
+        num_samples=num_samples, autocast=machine.autocast,
+    )  # fmt: skip
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Return the number of trainable parameters."""
+    return sum(parameter.numel() for parameter in network.parameters())

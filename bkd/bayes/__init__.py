@@ -1,0 +1,1 @@
+"""Variational weights: layers whose weights have a posterior, and what draws them."""

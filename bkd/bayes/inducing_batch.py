@@ -1,0 +1,195 @@
+"""Draws the weights of many inducing layers in few calls.
+
+A network has dozens of layers of few sizes. Layers of one inducing size [Mr, Mc] form a block, whose small matrices are
+worked on in one batch; layers of a block with one weight shape form a run, whose large products are one batch.
+Choleskys of one size are one call over all blocks.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from bkd.bayes.inducing import InducingLayer
+from bkd.bayes.matheron import (
+    Gram,
+    InducingFactors,
+    InducingNoise,
+    chain,
+    draw_coefficients,
+    mean_coefficients,
+    positive,
+    triangular_factors,
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """Layers of a block with one weight shape."""
+
+    layers: list[InducingLayer]
+    places: slice  # of these layers among the block's
+
+    @property
+    def noise_shape(self) -> tuple[int, int, int]:
+        """Shape (n, do, di) of E1."""
+        return (len(self.layers), *self.layers[0].matrix_shape)
+
+    def set_weights(self, z: tuple[Tensor, Tensor], y: Tensor, noise: tuple[Tensor, Tensor] | None = None) -> None:
+        """Give each layer W = prior_sd * (Z_r^T Y Z_c + lam E1); `noise` is (lam, E1)."""
+        prior_sd = self.layers[0].limits.prior_sd
+        weights = chain(z[0].mT, prior_sd * y[self.places], z[1])  # (n, do, di)
+        if noise is not None:
+            weights = torch.addcmul(weights, prior_sd * noise[0][self.places], noise[1])
+        for layer, weight in zip(self.layers, weights.unbind(), strict=True):
+            layer.set_matrix(weight)
+
+
+@dataclass(frozen=True)
+class PreparedBlock:
+    """What a block's draws share: per run the stacked Z_r and Z_c, and the factors of all its layers."""
+
+    z: list[tuple[Tensor, Tensor]]  # per run (n, Mr, do), (n, Mc, di)
+    factors: InducingFactors  # batch dimension L: the block's layers
+
+
+class Block:
+    """Layers of one inducing size and one set of bounds."""
+
+    def __init__(self, layers: Iterable[InducingLayer]) -> None:
+        groups = _group(layers, lambda layer: (layer.matrix_shape, layer.limits.prior_sd))
+        self.layers = [layer for group in groups for layer in group]
+        self.runs: list[Run] = []
+        for group in groups:
+            start = self.runs[-1].places.stop if self.runs else 0
+            self.runs.append(Run(group, slice(start, start + len(group))))
+        self.limits = self.layers[0].limits
+
+    @property
+    def noise_shapes(self) -> list[tuple[int, ...]]:
+        """Shapes of a draw's noise: eps_u, E2, E3, E4 of all layers, then E1 of each run."""
+        small = (len(self.layers), *self.layers[0].inducing_mean.shape)
+        return [small] * 4 + [run.noise_shape for run in self.runs]
+
+    def stacked(self, name: str) -> Tensor:
+        """Return one parameter of all layers, (L, ...)."""
+        return torch.stack([getattr(layer, name) for layer in self.layers])
+
+    def stacked_z(self) -> list[tuple[Tensor, Tensor]]:
+        """Return Z_r and Z_c of each run."""
+        return [
+            (torch.stack([layer.z_row for layer in run.layers]), torch.stack([layer.z_col for layer in run.layers]))
+            for run in self.runs
+        ]
+
+    def draw(self, prepared: PreparedBlock, noise: Sequence[Tensor]) -> None:
+        """Set the weights of one draw; `noise` has the shapes of `noise_shapes`."""
+        eps_u, e2, e3, e4, *e1s = noise
+        projected = torch.cat([chain(z_row, e1, z_col.mT) for (z_row, z_col), e1 in zip(prepared.z, e1s, strict=True)])
+        y = draw_coefficients(prepared.factors, InducingNoise(eps_u, e2, e3, e4), projected)
+        for run, z, e1 in zip(self.runs, prepared.z, e1s, strict=True):
+            run.set_weights(z, y, (prepared.factors.lamda, e1))
+
+    def mean(self, prepared: PreparedBlock) -> None:
+        """Set the posterior's mean weights."""
+        y = mean_coefficients(prepared.factors, prepared.factors.mean)
+        for run, z in zip(self.runs, prepared.z, strict=True):
+            run.set_weights(z, y)
+
+
+class InducingBatch:
+    """All inducing layers of a network, in the order of their first appearance by size."""
+
+    def __init__(self, layers: Sequence[InducingLayer]) -> None:
+        groups = _group(
+            layers, lambda layer: (layer.inducing_mean.shape, layer.limits.max_sd_u, layer.limits.max_lamda)
+        )
+        self.blocks = [Block(group) for group in groups]
+        self.layers = [layer for block in self.blocks for layer in block.layers]
+        self._weights_per_layer: Tensor | None = None
+
+    def prepare(self) -> list[PreparedBlock]:
+        """Compute what does not depend on the draw."""
+        zs = [block.stacked_z() for block in self.blocks]
+        grams, ds = [], []  # of rows and columns of each block in turn, (L, M, M) and (L, M)
+        for block, z in zip(self.blocks, zs, strict=True):
+            for side, name in enumerate(("_d_row", "_d_col")):
+                grams.append(torch.cat([Gram.apply(pair[side]) for pair in z]))
+                ds.append(positive(block.stacked(name)))
+        factors = _factors_by_size(grams, ds)
+        return [
+            PreparedBlock(z, _block_factors(block, factors[2 * i : 2 * i + 2], ds[2 * i : 2 * i + 2]))
+            for i, (block, z) in enumerate(zip(self.blocks, zs, strict=True))
+        ]
+
+    def noise(self, generator: torch.Generator) -> list[list[Tensor]]:
+        """Draw the noise of all layers in one call and return it per block, in the shapes of `Block.noise_shapes`."""
+        shapes = [shape for block in self.blocks for shape in block.noise_shapes]
+        sizes = [torch.Size(shape).numel() for shape in shapes]
+        like = self.layers[0].z_row
+        flat = torch.randn(sum(sizes), generator=generator, dtype=like.dtype, device=like.device)
+        parts = iter([part.view(shape) for part, shape in zip(flat.split(sizes), shapes, strict=True)])
+        return [[next(parts) for _ in block.noise_shapes] for block in self.blocks]
+
+    def draw(self, prepared: list[PreparedBlock], generator: torch.Generator) -> None:
+        """Set every layer's weight to one draw."""
+        for block, part, noise in zip(self.blocks, prepared, self.noise(generator), strict=True):
+            block.draw(part, noise)
+
+    def mean(self, prepared: list[PreparedBlock]) -> None:
+        """Set every layer's weight to its mean."""
+        for block, part in zip(self.blocks, prepared, strict=True):
+            block.mean(part)
+
+    def standardised(self) -> tuple[Tensor, Tensor]:
+        """Return mean and standard deviation of all u, flat, in units of their prior."""
+        means = torch.cat([layer.inducing_mean.flatten() for layer in self.layers])
+        sds = [positive(block.stacked("_inducing_sd"), block.limits.max_sd_u).flatten() for block in self.blocks]
+        return means, torch.cat(sds)
+
+    def lamdas(self) -> tuple[Tensor, Tensor]:
+        """Return lam of each layer and how many weights it stands for, both (layers,)."""
+        values = torch.cat([positive(block.stacked("_lamda"), block.limits.max_lamda) for block in self.blocks])
+        counts = self._weights_per_layer
+        if counts is None or counts.device != values.device or counts.dtype != values.dtype:
+            numbers = [torch.Size(layer.matrix_shape).numel() for layer in self.layers]
+            # Kept, because sending numbers to a device makes the host wait for it.
+            counts = self._weights_per_layer = torch.tensor(numbers, dtype=values.dtype, device=values.device)
+        return values, counts
+
+
+def _factors_by_size(grams: list[Tensor], ds: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
+    """Return (R, A) of each stack of Gram matrices, with one Cholesky for all stacks of one size."""
+    places: dict[int, list[int]] = defaultdict(list)
+    for place, gram in enumerate(grams):
+        places[gram.shape[-1]].append(place)
+    factors: dict[int, tuple[Tensor, Tensor]] = {}
+    for same_size in places.values():
+        joint = triangular_factors(torch.cat([grams[i] for i in same_size]), torch.cat([ds[i] for i in same_size]))
+        parts = [factor.split([len(grams[i]) for i in same_size]) for factor in joint]
+        factors.update(zip(same_size, zip(*parts, strict=True), strict=True))
+    return [factors[place] for place in range(len(grams))]
+
+
+def _block_factors(block: Block, sides: list[tuple[Tensor, Tensor]], d: list[Tensor]) -> InducingFactors:
+    (r_row, a_row), (r_col, a_col) = sides
+    return InducingFactors(
+        r_row=r_row,
+        r_col=r_col,
+        a_row=a_row,
+        a_col=a_col,
+        d_row=d[0].unsqueeze(-1),
+        d_col=d[1].unsqueeze(-2),
+        mean=block.stacked("inducing_mean"),
+        sd=positive(block.stacked("_inducing_sd"), block.limits.max_sd_u),
+        lamda=positive(block.stacked("_lamda"), block.limits.max_lamda)[:, None, None],
+    )
+
+
+def _group(layers: Iterable[InducingLayer], key: Callable[[InducingLayer], Hashable]) -> list[list[InducingLayer]]:
+    groups: dict[Hashable, list[InducingLayer]] = defaultdict(list)
+    for layer in layers:
+        groups[key(layer)].append(layer)
+    return list(groups.values())

@@ -1,0 +1,38 @@
+"""What commands share: where to look, how to print."""
+
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import click
+import orjson
+import typer
+
+from bkd.store import Store
+from bkd.text import clean
+
+Save = Annotated[str | None, typer.Option("--save", help="Save root; else BKD_SAVE, else ./save.", metavar="DIR")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+RunRef = Annotated[str, typer.Argument(help="Id, unambiguous prefix of an id, name, or path of the run's folder.", metavar="RUN")]
+
+
+def warn(text: str) -> None:
+    """Print one line on standard error."""
+    click.echo(clean(text), err=True)
+
+
+def open_store(save: str | None) -> Store:
+    """Return the store of a save root; its warnings go to standard error."""
+    return Store(save, warn=warn)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON on standard output."""
+    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())
+
+
+def single(function: Callable[..., Any]) -> typer.Typer:
+    """Return an app whose only command is `function`."""
+    app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+    app.command()(function)
+    return app

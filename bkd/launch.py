@@ -1,0 +1,136 @@
+"""Start a run's child process, and stop one."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from bkd.errors import RunBusy, StorageError
+from bkd.events import last_events
+from bkd.files import storage_error
+from bkd.locks import acquire, is_locked
+from bkd.paths import RunFolder
+from bkd.runfile import Status, read_run, this_host, write_run
+
+MIN_GRACE_S = 10.0  # between SIGTERM and SIGKILL
+
+
+def spawn(folders: Sequence[RunFolder], *, resume: bool = False) -> int:
+    """Start one child for the runs in `folders` and return its process id.
+
+    The child leads its own session, so that neither a closed app nor a lost terminal reaches it, and inherits the locked
+    run.lock of each folder, so that no moment passes without an owner.
+
+    Raises:
+        RunBusy: If one of the runs is running.
+        StorageError: If a lock or log cannot be written.
+    """
+    locks: list[int] = []
+    try:
+        for folder in folders:
+            locks.append(acquire(folder.lock))
+        try:
+            log = os.open(folders[0].log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise storage_error(folders[0].log, error) from error
+        try:
+            process = subprocess.Popen(
+                _command(folders, locks, resume), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True, pass_fds=locks, env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            )  # fmt: skip
+        finally:
+            os.close(log)
+        for lock in locks:
+            _note_owner(lock, process.pid)
+    finally:
+        for lock in locks:
+            os.close(lock)  # the child has its own copy; the lock lives until the last one closes
+    return process.pid
+
+
+def _command(folders: Sequence[RunFolder], locks: Sequence[int], resume: bool) -> list[str]:
+    paths = [str(folder.path) for folder in folders]
+    flags = ["--lock-fds", ",".join(map(str, locks))] + (["--resume"] if resume else [])
+    return [sys.executable, "-P", "-m", "bkd", "run", *paths, *flags]
+
+
+def _note_owner(lock: int, pid: int) -> None:
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, orjson.dumps({"pid": pid, "host": this_host()}), 0)
+
+
+def owner(folder: RunFolder) -> int | None:
+    """Return the process id of the child that holds a run's lock on this host, or None."""
+    if not is_locked(folder.lock):
+        return None
+    try:
+        note = orjson.loads(folder.lock.read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        return None
+    return int(note["pid"]) if isinstance(note, dict) and note.get("host") == this_host() else None
+
+
+def grace_s(folder: RunFolder) -> float:
+    """Return how long a stopping run may take: ten seconds, or three steps and a checkpoint if that is longer."""
+    recent = [e for e in last_events(folder.events) if e.get("kind") in ("step", "epoch")]
+    step = max((float(e.get("time/step_s") or 0.0) for e in recent), default=0.0)
+    checkpoint = max((float(e.get("time/checkpoint_s") or 0.0) for e in recent), default=0.0)
+    return max(MIN_GRACE_S, 3 * step + checkpoint)
+
+
+def stop(folder: RunFolder, run: Mapping[str, Any], *, wait: bool = True) -> str:
+    """Ask a run to finish its step, write a checkpoint and stop; kill it if it does not.
+
+    A run that shares its process with others is asked through `stop.request`; the last one, or the only one, by SIGTERM.
+
+    Returns:
+        The status that the run ends with; its status now if `wait` is False.
+
+    Raises:
+        RunBusy: If it is not running here.
+    """
+    pid = owner(folder)
+    if pid is None:
+        raise RunBusy(f"{run['id']} is not running on this machine: it is {run['status']}. There is nothing to stop.")
+    if run.get("process_runs", 1) > 1:
+        folder.stop_request.touch()
+    else:
+        _signal_group(pid, signal.SIGTERM)
+    if not wait:
+        return str(run["status"])
+    if not _wait_until_free(folder, grace_s(folder)):
+        _signal_group(pid, signal.SIGKILL)
+        _wait_until_free(folder, MIN_GRACE_S)
+    return settle_stopped(folder)
+
+
+def settle_stopped(folder: RunFolder) -> str:
+    """Write `stopped (no checkpoint)` for a run whose process was killed before it could say so; return its status."""
+    run = read_run(folder)
+    if run["status"] in (Status.QUEUED, Status.RUNNING) and not is_locked(folder.lock):
+        run |= {"status": Status.STOPPED.value, "ended": round(time.time(), 3), "message": "stopped (no checkpoint)"}
+        write_run(folder, run)
+    return str(run["status"])
+
+
+def _wait_until_free(folder: RunFolder, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while is_locked(folder.lock):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _signal_group(pid: int, number: int) -> None:
+    try:
+        os.killpg(pid, number)
+    except ProcessLookupError:
+        return
+    except PermissionError as error:
+        raise StorageError(f"Process {pid} belongs to somebody else. Ask its owner to stop it.") from error

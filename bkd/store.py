@@ -1,0 +1,168 @@
+"""The save root as one thing: the registry for speed, the run folders for truth."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from bkd.errors import RunNotFound, StorageError
+from bkd.paths import RunFolder, find_run_files, save_root
+from bkd.runfile import UNFINISHED, Status, read_run, read_user, status_of
+from bkd.text import clean, count
+from registry import RebuildReport, Registry, RegistryDamaged, RegistryError, row_of
+
+UNSETTLED = UNFINISHED | {Status.LOST}  # rows whose run folder is looked at before they are shown
+
+
+class Store:
+    """Everything below one save root.
+
+    Args:
+        root: The save root; unset: BKD_SAVE, else ./save.
+        warn: Called with one sentence when the registry had to be rebuilt or could not be written.
+    """
+
+    def __init__(self, root: str | Path | None = None, *, warn: Callable[[str], None] = lambda text: None) -> None:
+        self.root = save_root(root)
+        self.registry = Registry(self.root / "registry.json")
+        self.warn = warn
+
+    def folder(self, path: str) -> RunFolder:
+        """Return the folder of a run by its path relative to the save root."""
+        return RunFolder(self.root / path)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return one row per run, oldest first; unfinished runs as their folder says, not as the index remembers.
+
+        A damaged registry is set aside and rebuilt, a missing one is rebuilt if there are runs.
+
+        Raises:
+            StorageError: If the registry cannot be read at all.
+        """
+        return [self._live(row) if row.get("status") in UNSETTLED else row for row in self._indexed()]
+
+    def _indexed(self) -> list[dict[str, Any]]:
+        try:
+            if self.registry.path.exists() or not self.root.exists():
+                return self.registry.rows()
+        except RegistryDamaged:
+            report = self.rebuild()
+            where = report.quarantined.name if report.quarantined else "another process's copy"
+            self.warn(f"The registry was damaged: set aside as {where} and rebuilt from {count(report.count, 'run folder')}.")
+        except RegistryError as error:
+            raise StorageError(str(error)) from error
+        else:
+            if next(iter(find_run_files(self.root)), None):
+                report = self.rebuild()
+                self.warn(f"The registry was missing: rebuilt from {count(report.count, 'run folder')}.")
+        try:
+            return self.registry.rows()
+        except RegistryError as error:
+            raise StorageError(str(error)) from error
+
+    def _live(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Return the row as the run folder has it now."""
+        folder = self.folder(str(row.get("path")))
+        try:
+            run = read_run(folder)
+        except StorageError:
+            return row | {"status": Status.LOST.value}
+        fresh = row_of(run | {"tags": row.get("tags"), "note": row.get("note")})
+        fresh["status"] = status_of(run, folder)
+        return fresh
+
+    def find(self, ref: str) -> RunFolder:
+        """Return the folder of the run that an id, an unambiguous prefix of an id, a name, or a path means.
+
+        Raises:
+            RunNotFound: If none or several answer.
+        """
+        by_path = self._by_path(ref)
+        if by_path is not None:
+            return by_path
+        rows = self._indexed()
+        ids = [row for row in rows if row["id"] == ref or row.get("name") == ref]
+        found = ids or [row for row in rows if len(ref) >= 1 and row["id"].startswith(ref)]
+        if not found:
+            raise RunNotFound(f"No run answers to {clean(ref)!r} in {self.root}. `bkd list` shows the ids.")
+        if len(found) > 1:
+            names = ", ".join(row["id"] for row in found[:5])
+            raise RunNotFound(f"{clean(ref)!r} is ambiguous: {names}{' ...' if len(found) > 5 else ''}. Give more characters.")
+        return self.folder(found[0]["path"])
+
+    def _by_path(self, ref: str) -> RunFolder | None:
+        """Return the run folder that a path means: absolute, from here, or from the save root."""
+        if "/" not in ref and ref not in (".", ".."):
+            return None
+        for candidate in (Path(ref).expanduser(), self.root / ref, self.root.parent / ref):
+            if candidate.name == "run.json":
+                candidate = candidate.parent
+            if (candidate / "run.json").is_file():
+                return RunFolder(candidate.absolute())
+        raise RunNotFound(f"{clean(ref)} is no run folder: it holds no run.json. Give an id (`bkd list`) or a run's folder.")
+
+    def read(self, ref: str) -> tuple[RunFolder, dict[str, Any]]:
+        """Return (folder, run.json with the status as it is now, tags and note) of a run.
+
+        Raises:
+            RunNotFound: As `find`.
+            StorageError: If run.json is unreadable.
+        """
+        folder = self.find(ref)
+        return folder, self.load(folder)
+
+    def load(self, folder: RunFolder) -> dict[str, Any]:
+        """Return run.json with the status as it is now, tags and note.
+
+        Raises:
+            StorageError: If run.json is unreadable.
+        """
+        run = read_run(folder)
+        return run | read_user(folder) | {"status": status_of(run, folder)}
+
+    def students_of(self, teacher_id: str) -> list[dict[str, Any]]:
+        """Return the rows of the students that came from a teacher."""
+        return [row for row in self.rows() if row.get("teacher") == teacher_id]
+
+    def register(self, run: dict[str, Any], user: dict[str, Any] | None = None) -> None:
+        """Put a run into the registry; a registry that is busy or broken is told of, never fatal."""
+        try:
+            self._put(row_of(run | (user or {})))
+        except RegistryError as error:
+            self.warn(f"The registry was not updated ({error}) The run goes on; `bkd registry rebuild` mends the index.")
+
+    def _put(self, row: dict[str, Any]) -> None:
+        try:
+            self.registry.put(row)
+        except RegistryDamaged:
+            self.rebuild()
+            self.registry.put(row)
+
+    def runs(self) -> Iterator[dict[str, Any]]:
+        """Yield every run.json below the save root with its tags and note; unreadable ones are told of and left out."""
+        for file in find_run_files(self.root):
+            folder = RunFolder(file.parent)
+            try:
+                run = read_run(folder)
+            except StorageError as error:
+                self.warn(str(error))
+                continue
+            yield run | read_user(folder) | {"path": str(file.parent.relative_to(self.root))}
+
+    def is_alive(self, path: str) -> bool:
+        """Return whether a run that says queued or running has a process."""
+        folder = self.folder(path)
+        try:
+            return status_of(read_run(folder), folder) != Status.LOST
+        except StorageError:
+            return False
+
+    def rebuild(self) -> RebuildReport:
+        """Remake the registry from the run folders.
+
+        Raises:
+            StorageError: If it cannot be written.
+        """
+        try:
+            return self.registry.rebuild(self.runs(), self.is_alive)
+        except RegistryError as error:
+            raise StorageError(str(error)) from error

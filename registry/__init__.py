@@ -1,0 +1,20 @@
+"""The registry of runs: an index in one TinyDB file that many processes write and everybody reads."""
+
+from registry.errors import RegistryBusy, RegistryDamaged, RegistryError
+from registry.registry import Registry
+from registry.reports import CheckReport, Disagreement, RebuildReport
+from registry.rows import ROW_FIELDS, TABLES, Row, row_of
+
+__all__ = [
+    "ROW_FIELDS",
+    "TABLES",
+    "CheckReport",
+    "Disagreement",
+    "RebuildReport",
+    "Registry",
+    "RegistryBusy",
+    "RegistryDamaged",
+    "RegistryError",
+    "Row",
+    "row_of",
+]

@@ -1,0 +1,236 @@
+"""The registry of runs, for many writers and readers in many processes."""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tinydb import TinyDB, where
+from tinydb.storages import Storage
+from tinydb.table import Table
+
+from registry.errors import RegistryBusy, RegistryDamaged, RegistryError
+from registry.reports import CheckReport, RebuildReport, compare, expected_rows
+from registry.rows import TABLES, Row, fault_of
+from registry.storage import AtomicStorage, Tables, damaged
+
+# Processes that wait poll; updates take milliseconds, so a waiter that looks often is served soon.
+_POLL_S = 0.005
+
+
+class Registry:
+    """An index of runs in one TinyDB file with the tables teachers, students and experiments.
+
+    Every write is lock, read, change, write, unlock; every read takes no lock and sees the last complete write. No file
+    stays open in between, so an instance may be kept for long, copied into a fork and used from any thread.
+
+    Args:
+        path: The file, usually `<save>/registry.json`; the lock lies beside it with `.lock` added.
+        lock_timeout_s: How long a write waits for other writers before it raises RegistryBusy.
+        storage: Where the tables are, in place of a file at `path`.
+    """
+
+    def __init__(self, path: Path, *, lock_timeout_s: float = 10.0, storage: Storage | None = None) -> None:
+        self.path = path
+        self.lock_timeout_s = lock_timeout_s
+        self._storage = AtomicStorage(path) if storage is None else storage
+
+    # ---- reading
+
+    def rows(self, role: str | None = None) -> list[Row]:
+        """Return the rows of a role, or of all three, oldest first.
+
+        Raises:
+            RegistryDamaged: The file is not a registry; rebuild it.
+            RegistryError: The file cannot be read.
+        """
+        # Straight from the storage: TinyDB would wrap each row in a Document, which costs more than reading the file.
+        tables = self._read()
+        names = TABLES.values() if role is None else [_table_of(role)]
+        return sorted((row for name in names for row in tables.get(name, {}).values()), key=_age)
+
+    def get(self, run_id: str) -> Row | None:
+        """Return the row of a run, or None."""
+        return next((row for row in self.rows() if row["id"] == run_id), None)
+
+    def resolve(self, prefix: str) -> list[Row]:
+        """Return the rows whose id starts with `prefix`, oldest first; a complete id returns its own row alone."""
+        found = [row for row in self.rows() if row["id"].startswith(prefix)]
+        return [row for row in found if row["id"] == prefix] or found
+
+    # ---- writing; each raises RegistryBusy, RegistryDamaged or RegistryError and then has changed nothing
+
+    def put(self, row: Row) -> None:
+        """Insert a row into the table of its role, in place of any earlier row with its id."""
+        if fault := fault_of(row):
+            raise ValueError(fault)
+        same, target = where("id") == row["id"], _table_of(row["role"])
+
+        def change(db: TinyDB) -> bool:
+            for name in TABLES.values():
+                if name != target:
+                    _table(db, name).remove(same)
+            if not _table(db, target).update(_replacing(row), same):
+                _table(db, target).insert(row)
+            return True
+
+        self._change(change)
+
+    def update(self, run_id: str, **fields: Any) -> bool:
+        """Set fields of a run's row; return whether there is such a row."""
+        if moved := {"id", "role"} & fields.keys():
+            raise ValueError(f"a row's {moved.pop()} is fixed; put a new row instead")
+
+        def change(db: TinyDB) -> bool:
+            changed = [_table(db, name).update(fields, where("id") == run_id) for name in TABLES.values()]
+            return any(changed)
+
+        return self._change(change)
+
+    def remove(self, run_id: str) -> bool:
+        """Remove a run's row; return whether there was one."""
+
+        def change(db: TinyDB) -> bool:
+            removed = [_table(db, name).remove(where("id") == run_id) for name in TABLES.values()]
+            return any(removed)
+
+        return self._change(change)
+
+    # ---- mending
+
+    def check(self, runs: Iterable[Mapping[str, Any]], is_alive: Callable[[str], bool]) -> CheckReport:
+        """Compare the rows with the run.json dicts of all run folders; change nothing.
+
+        Args:
+            runs: One dict a run folder, with its `path` and with tags and note filled in.
+            is_alive: Whether the run with this `path` has a process.
+        """
+        expected, skipped = expected_rows(runs, is_alive)
+        return compare(self.rows(), expected, skipped)
+
+    def rebuild(self, runs: Iterable[Mapping[str, Any]], is_alive: Callable[[str], bool]) -> RebuildReport:
+        """Remake the registry from the run folders alone; a damaged file is set aside first.
+
+        A run that is queued or running and has no process becomes `lost`. `runs` is read under the lock: a run that
+        changes its run.json meanwhile then updates its row after the rebuild, so nothing is missed.
+
+        Args:
+            runs: As in `check`.
+            is_alive: As in `check`.
+        """
+        with self._locked():
+            expected, skipped = expected_rows(runs, is_alive)
+            quarantined = self._set_aside_if_damaged()
+            staged = _Staged({})
+            for name in TABLES.values():
+                rows = [row for row in expected.values() if _table_of(row["role"]) == name]
+                _table(staged.db, name).insert_multiple(sorted(rows, key=_age))
+            self._storage.write(staged.tables)
+        return RebuildReport(len(expected), quarantined, skipped)
+
+    def quarantine(self) -> Path | None:
+        """Set a damaged file aside as `registry.broken-<UTC stamp>.json` and return where; a good one stays, None."""
+        with self._locked():
+            return self._set_aside_if_damaged()
+
+    def _set_aside_if_damaged(self) -> Path | None:
+        # Looked at again under the lock: another process may have set it aside and rebuilt it meanwhile.
+        try:
+            self._read()
+        except RegistryDamaged:
+            return _set_aside(self.path)
+        return None
+
+    # ---- one read, one write
+
+    def _read(self) -> Tables:
+        tables = self._storage.read() or {}
+        if not all(type(row.get("id")) is str for name in TABLES.values() for row in tables.get(name, {}).values()):
+            raise RegistryDamaged(damaged(self.path, "a row has no id"))
+        return tables
+
+    def _change(self, change: Callable[[TinyDB], bool]) -> bool:
+        """Apply `change` to the tables as they are now; write them if it returns True, and return that."""
+        with self._locked():
+            staged = _Staged(self._read())
+            changed = change(staged.db)
+            if changed:
+                self._storage.write(staged.tables)
+            return changed
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        # Imported here: it costs 35 ms, and a process that only reads never needs it.
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(f"{self.path}.lock", timeout=self.lock_timeout_s, poll_interval=_POLL_S)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        except Timeout as error:
+            raise RegistryBusy(
+                f"{lock.lock_file} has been held by another process for {self.lock_timeout_s:g} s. "
+                f"Try again in a moment; `fuser {lock.lock_file}` names the process that holds it."
+            ) from error
+        except (OSError, NotImplementedError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise RegistryError(
+                f"{lock.lock_file} cannot be locked: {reason.lower()}. Free space or mend its folder's permissions."
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+class _Staged(Storage):
+    """The tables during one change: TinyDB works on them here, and the file is written once, at the end."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
+        self.db = TinyDB(storage=lambda: self)
+
+    def read(self) -> Tables:
+        return self.tables
+
+    def write(self, data: Tables) -> None:
+        self.tables = data
+
+
+def _table(db: TinyDB, name: str) -> Table:
+    return db.table(name, cache_size=0)
+
+
+def _table_of(role: str) -> str:
+    if role not in TABLES:
+        raise ValueError(f"role must be one of {', '.join(TABLES)}, got {role!r}")
+    return TABLES[role]
+
+
+def _replacing(row: Row) -> Callable[[MutableMapping[Any, Any]], None]:
+    def replace(old: MutableMapping[Any, Any]) -> None:
+        old.clear()
+        old.update(row)
+
+    return replace
+
+
+def _age(row: Mapping[str, Any]) -> tuple[str, str]:
+    # As text: ISO stamps and, until 2286, whole and fractional seconds sort alike; a row without one comes first.
+    return str(row.get("created") or ""), row["id"]
+
+
+def _set_aside(path: Path) -> Path:
+    """Rename a damaged file to a name that no earlier one has."""
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    names = [f"{path.stem}.broken-{stamp}{suffix}{path.suffix}" for suffix in ("", *(f"-{n}" for n in range(2, 1000)))]
+    target = next(path.with_name(name) for name in names if not path.with_name(name).exists())
+    try:
+        os.rename(path, target)
+    except OSError as error:
+        raise RegistryError(
+            f"{path} is damaged and cannot be set aside: {error.strerror}. Mend the permissions of {path.parent}."
+        ) from error
+    return target

@@ -1,0 +1,1 @@
+"""The Textual app: runs as tables and live charts, forms that launch them."""

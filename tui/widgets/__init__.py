@@ -1,0 +1,1 @@
+"""Widgets of the app; each draws itself and knows no other."""

@@ -1,0 +1,305 @@
+"""A table of runs that formats only the rows in view and repaints only the lines that changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from bkd.text import clean, fit
+from tui.widgets.columns import Column, Placed, Row, place, sort_rows
+from tui.widgets.run_lines import heading_cells, join_cells, row_cells
+
+
+class RunTable(ScrollView, can_focus=True):
+    """Runs as rows, one of them under the cursor.
+
+    The cursor stays on its run when rows are replaced or sorted. Columns that do not fit are left out by priority: show
+    a run's full values elsewhere.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "Up", show=False),
+        Binding("down,j", "move(1)", "Down", show=False),
+        Binding("pageup,ctrl+b", "page(-1)", "Page up", show=False),
+        Binding("pagedown,ctrl+f", "page(1)", "Page down", show=False),
+        Binding("home,g", "first", "First", show=False),
+        Binding("end,G", "last", "Last", show=False),
+        Binding("enter", "open", "Open"),
+        Binding("s", "sort_next", "Sort"),
+        Binding("S", "sort_reverse", "Reverse", show=False),
+    ]
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "run-table--header",
+        "run-table--sorted",
+        "run-table--empty",
+        "run-table--muted",
+        "run-table--running",
+        "run-table--done",
+        "run-table--failed",
+        "run-table--lost",
+        "run-table--cursor",
+    }
+
+    cursor: reactive[int] = reactive(0, repaint=False, init=False)
+    """Index of the row under the cursor, in the order shown."""
+    sort_by: reactive[str | None] = reactive(None, repaint=False, init=False)
+    """Title of the column by which rows are ordered; None keeps the order given."""
+    descending: reactive[bool] = reactive(False, repaint=False, init=False)
+    """Whether the largest value comes first."""
+
+    class RunSelected(Message):
+        """The cursor has come to another run, or to none.
+
+        Attributes:
+            run_id: The run's id; None when the table has become empty.
+        """
+
+        def __init__(self, table: RunTable, run_id: str | None) -> None:
+            super().__init__()
+            self.table = table
+            self.run_id = run_id
+
+        @property
+        def control(self) -> RunTable:
+            """The table."""
+            return self.table
+
+    class RunOpened(Message):
+        """A run was chosen by Enter or a double click."""
+
+        def __init__(self, table: RunTable, run_id: str) -> None:
+            super().__init__()
+            self.table = table
+            self.run_id = run_id
+
+        @property
+        def control(self) -> RunTable:
+            """The table."""
+            return self.table
+
+    def __init__(self, columns: Sequence[Column], *, empty: str = "No runs.", id: str | None = None) -> None:
+        """Create a table without rows.
+
+        Args:
+            columns: From left to right.
+            empty: What to show instead of rows, one or more lines.
+            id: Id in the DOM.
+        """
+        super().__init__(id=id)
+        self.columns = tuple(columns)
+        self._empty = empty
+        self._given: Sequence[Row] = ()
+        self._rows: Sequence[Row] = ()
+        self._selected: str | None = None
+        self._placed: list[Placed] = []
+        self._strips: dict[int, Strip] = {}  # what each line in view shows
+
+    def render_line(self, y: int) -> Strip:
+        """Return a line in view: the heading, a row, or blank."""
+        if y not in self._strips:
+            self._strips[y] = self._build_line(y)
+        return self._strips[y]
+
+    def notify_style_update(self) -> None:
+        """Forget painted lines when colours change."""
+        super().notify_style_update()
+        self._strips.clear()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Forget painted lines when they move."""
+        self._strips.clear()
+        super().watch_scroll_y(old_value, new_value)
+
+    def watch_cursor(self) -> None:
+        """Repaint the rows that the cursor left and entered, and tell who is selected."""
+        self._scroll_to_cursor()
+        self.repaint_changed()
+        self._tell_selected()
+
+    def validate_cursor(self, cursor: int) -> int:
+        """Keep the cursor on a row."""
+        return max(0, min(cursor, len(self._rows) - 1))
+
+    def watch_sort_by(self) -> None:
+        """Order the rows anew."""
+        self._arrange()
+
+    def watch_descending(self) -> None:
+        """Order the rows anew."""
+        self._arrange()
+
+    def on_resize(self) -> None:
+        """Choose the columns that fit, and keep the cursor in view."""
+        self._placed = place(self.columns, self.size.width)
+        self._strips.clear()
+        self._scroll_to_cursor()
+
+    def on_click(self, event: events.Click) -> None:
+        """Sort by the heading that was clicked, or select the row; a double click opens it."""
+        offset = event.get_content_offset(self)
+        if offset is None:
+            return
+        if offset.y == 0:
+            self._sort_at(offset.x)
+        elif (row := self.scroll_offset.y + offset.y - 1) < len(self._rows):
+            self.cursor = row
+            if event.chain == 2:
+                self.action_open()
+
+    def action_move(self, rows: int) -> None:
+        """Move the cursor by some rows."""
+        self.cursor += rows
+
+    def action_page(self, pages: int) -> None:
+        """Move the cursor by as many rows as are in view."""
+        self.cursor += pages * max(1, self.size.height - 2)
+
+    def action_first(self) -> None:
+        """Move the cursor to the first row."""
+        self.cursor = 0
+
+    def action_last(self) -> None:
+        """Move the cursor to the last row."""
+        self.cursor = len(self._rows) - 1
+
+    def action_open(self) -> None:
+        """Tell that the run under the cursor is to be opened."""
+        if self._selected is not None:
+            self.post_message(self.RunOpened(self, self._selected))
+
+    def action_sort_next(self) -> None:
+        """Sort by the next column in view; after the last one keep the order given."""
+        titles = [None, *(placed.column.title for placed in self._placed)]
+        at = titles.index(self.sort_by) if self.sort_by in titles else 0
+        self.sort_by = titles[(at + 1) % len(titles)]
+
+    def action_sort_reverse(self) -> None:
+        """Turn the order round."""
+        self.descending = not self.descending
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        """The rows in the order shown."""
+        return self._rows
+
+    @property
+    def selected(self) -> str | None:
+        """Id of the run under the cursor."""
+        return self._selected
+
+    @property
+    def selected_row(self) -> Row | None:
+        """The row under the cursor."""
+        return self._rows[self.cursor] if self._rows else None
+
+    def set_rows(self, rows: Sequence[Row]) -> None:
+        """Replace the rows; the cursor stays on its run, or where it is when that run is gone.
+
+        Args:
+            rows: Objects of `bkd list --json`; each has an `id` that no other has.
+        """
+        self._given = rows
+        self._arrange()
+
+    def set_empty(self, text: str) -> None:
+        """Replace the text that stands where there are no rows."""
+        self._empty = text
+        self.repaint_changed()
+
+    def select(self, run_id: str) -> bool:
+        """Move the cursor to a run; return whether it is in the table."""
+        at = self._index_of(run_id)
+        if at is not None:
+            self.cursor = at
+        return at is not None
+
+    def repaint_changed(self) -> None:
+        """Format the lines in view again and repaint those that look different, also because time has passed."""
+        for y in range(self.size.height):
+            strip = self._build_line(y)
+            if strip != self._strips.get(y):
+                self._strips[y] = strip
+                self.refresh(Region(0, y, self.size.width, 1))
+
+    def _arrange(self) -> None:
+        """Order the given rows and find the selected one again."""
+        was_in_view = self._cursor_in_view()
+        column = next((column for column in self.columns if column.title == self.sort_by), None)
+        if column is not None:
+            self._rows = sort_rows(self._given, column, self.descending)
+        else:
+            self._rows = self._given[::-1] if self.descending else self._given
+        at = self._index_of(self._selected)
+        self.set_reactive(RunTable.cursor, self.validate_cursor(self.cursor if at is None else at))
+        self.virtual_size = Size(1, len(self._rows) + 1)
+        if was_in_view:
+            self._scroll_to_cursor()
+        self.repaint_changed()
+        self._tell_selected()
+
+    def _index_of(self, run_id: str | None) -> int | None:
+        """Return the row of a run, the one under the cursor first."""
+        if self.cursor < len(self._rows) and self._rows[self.cursor]["id"] == run_id:
+            return self.cursor
+        return next((i for i, row in enumerate(self._rows) if row["id"] == run_id), None)
+
+    def _tell_selected(self) -> None:
+        """Post the selected run when it is another one than before."""
+        run_id = self._rows[self.cursor]["id"] if self._rows else None
+        if run_id != self._selected:
+            self._selected = run_id
+            self.post_message(self.RunSelected(self, run_id))
+
+    def _cursor_in_view(self) -> bool:
+        """Tell whether the cursor's row is among the lines in view."""
+        return 0 <= self.cursor - self.scroll_offset.y < max(1, self.size.height - 1)
+
+    def _scroll_to_cursor(self) -> None:
+        """Scroll as little as it takes to bring the cursor into view."""
+        top, lines = self.scroll_offset.y, max(1, self.size.height - 1)
+        wanted = min(max(top, self.cursor - lines + 1), self.cursor)
+        if self.size and wanted != top:
+            self.scroll_to(y=wanted, animate=False)
+
+    def _sort_at(self, x: int) -> None:
+        """Sort by the column at a cell; by the same one again, the other way round."""
+        for placed in self._placed:
+            if placed.start <= x < placed.start + placed.width:
+                if placed.column.title == self.sort_by:
+                    self.descending = not self.descending
+                self.sort_by = placed.column.title
+
+    def _build_line(self, y: int) -> Strip:
+        """Format a line in view: the heading, a row, a line of the text for an empty table, or a blank."""
+        row = self.scroll_offset.y + y - 1
+        if y == 0:
+            cells = heading_cells(self._placed, self.sort_by, self.descending)
+        elif not self._rows:
+            return self._empty_line(y - 2)
+        elif row < len(self._rows):
+            cells = row_cells(self._placed, self._rows[row], is_cursor=row == self.cursor)
+        else:
+            cells = []
+        base = self._style("cursor") if self._rows and y > 0 and row == self.cursor else self.rich_style
+        return join_cells(cells, self.size.width, base, self._style)
+
+    def _empty_line(self, line: int) -> Strip:
+        """Format a line of the text that stands where there are no rows."""
+        lines = self._empty.splitlines()
+        text = fit(" " + clean(lines[line]), self.size.width) if 0 <= line < len(lines) else " " * self.size.width
+        return Strip([Segment(text, self._style("empty"))], self.size.width)
+
+    def _style(self, tone: str) -> Style:
+        """Return the style of a component class."""
+        return self.get_component_rich_style(f"run-table--{tone}")
