@@ -95,9 +95,9 @@ def label(value: float, step: float) -> str:
 
 
 def _decimals(step: float) -> int:
-    """Count the decimals that a multiple of a step needs, at most six."""
+    """Count the decimals that a multiple of a step needs, at most nine."""
     places = max(0, -math.floor(math.log10(step) + 1e-9))
-    return min(6, places if abs(round(step * 10**places) - step * 10**places) < 1e-6 else places + 1)
+    return min(9, places if abs(round(step * 10**places) - step * 10**places) < 1e-6 else places + 1)
 
 
 def _decades(low: float, high: float, most: int) -> list[Tick]:

@@ -1,13 +1,13 @@
 """Statistics over repetitions: intervals, tests and sample sizes, with nothing but the standard library.
 
-Every repetition is one number of one run. Student's t is exact to about 1e-12, so small counts get their wide intervals.
+Every repetition is one number of one run. Student's t is exact to about 1e-11, so that small counts get wide intervals.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import exp, expm1, fsum, inf, isclose, lgamma, log, log1p, pi, sqrt
+from math import exp, fsum, inf, lgamma, log, log1p, sqrt
 
-ASYMPTOTIC_FROM = 20.0
+
 MOST_REPETITIONS = 100_000
 
 
@@ -166,3 +166,98 @@ def t_quantile(probability: float, df: float) -> float:
     if probability < 0.5:
         return -_upper_quantile(probability, df)
     return _upper_quantile(1 - probability, df)
+
+
+def _upper_tail(t: float, df: float) -> float:
+    """Return P(T > t) for t >= 0: half the regularised incomplete beta function at df / (df + t^2)."""
+    if t == inf:
+        return 0.0
+    return 0.5 * _incomplete_beta(df / 2, 0.5, df / (df + t * t))
+
+
+def _incomplete_beta(a: float, b: float, x: float) -> float:
+    """Return I_x(a, b). Source: DLMF 8.17.22, evaluated by Lentz's method on the side where it converges fast."""
+    if x <= 0.0 or x >= 1.0:
+        return float(x >= 1.0)
+    front = exp(lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log1p(-x))
+    if x < (a + 1) / (a + b + 2):
+        return front * _beta_fraction(a, b, x) / a
+    return 1 - front * _beta_fraction(b, a, 1 - x) / b
+
+
+def _beta_fraction(a: float, b: float, x: float) -> float:
+    tiny = 1e-300
+    c, d = 1.0, 1 - (a + b) * x / (a + 1)
+    d = 1 / (d if abs(d) > tiny else tiny)
+    result = d
+    for m in range(1, 10_000):
+        for numerator in (
+            m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
+            -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
+        ):
+            d = 1 + numerator * d
+            d = 1 / (d if abs(d) > tiny else tiny)
+            c = 1 + numerator / c
+            c = c if abs(c) > tiny else tiny
+            result *= c * d
+        if abs(c * d - 1) < 1e-16:
+            break
+    return result
+
+
+def _upper_quantile(tail: float, df: float) -> float:
+    """Return the t >= 0 with P(T > t) = tail, for tail <= 1/2, by bisection to the last bit."""
+    low, high = 0.0, 1.0
+    while _upper_tail(high, df) > tail:
+        low, high = high, high * 2
+    while True:
+        middle = (low + high) / 2
+        if not low < middle < high:
+            return middle
+        if _upper_tail(middle, df) > tail:
+            low = middle
+        else:
+            high = middle
+
+
+def _smallest(is_enough: Callable[[int], bool]) -> int:
+    """Return the smallest n >= 2 that is enough; being enough is monotonic in n."""
+    high = 2
+    while not is_enough(high):
+        high *= 2
+        if high > 2 * MOST_REPETITIONS:
+            raise ValueError(f"more than {MOST_REPETITIONS:,} repetitions would be needed")
+    low = high // 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if is_enough(middle) else (middle, high)
+    return max(high, 2)
+
+
+def _check_level(level: float) -> None:
+    if not 0 < level < 1:
+        raise ValueError(f"level must be between 0 and 1, got {level}")
+
+
+def _check_df(df: float) -> None:
+    if not df > 0:
+        raise ValueError(f"df must be above 0, got {df}")
+
+
+def _check_size(values: Sequence[float]) -> None:
+    if len(values) < 2:
+        raise ValueError(f"a t-test needs at least 2 values a sample, got {len(values)}")
+
+
+def _variance(values: Sequence[float], mean: float) -> float:
+    return fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
+
+
+def _t_test(difference: float, standard_error: float, df: float, level: float) -> TTest:
+    _check_level(level)
+    half = t_quantile((1 + level) / 2, df) * standard_error
+    if standard_error == 0:
+        t = 0.0 if difference == 0 else inf * (1 if difference > 0 else -1)
+    else:
+        t = difference / standard_error
+    return TTest(difference, difference - half, difference + half, t, df, min(1.0, 2 * t_cdf(-abs(t), df)))

@@ -4,10 +4,9 @@ Colours carry few meanings. The accent says "has focus" or "is selected" and not
 colours, always beside a word and a sign; the four series of a chart differ in brightness as well as in hue.
 """
 
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import ClassVar
 
-from textual._path import CSSPathType
 from textual.app import App
 from textual.theme import Theme
 
@@ -139,7 +138,7 @@ THEMES = (DARK, LIGHT, ANSI)
 class ThemedApp(App[None]):
     """An app that has the themes and the variables of this file, and starts in the one that suits its terminal."""
 
-    CSS_PATH: ClassVar[CSSPathType | None] = [STYLES]
+    CSS_PATH: ClassVar[str | PurePath | list[str | PurePath] | None] = [STYLES]
 
     def __init__(self) -> None:
         super().__init__()

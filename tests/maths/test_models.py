@@ -102,7 +102,7 @@ def test_trains_a_step(arch: str, side: int) -> None:
     model = digits_network(arch).train()
     model.zero_grad(set_to_none=True)
     # A single image is enough where the last map has several pixels; at 8 it has one.
-    images, labels = torch.randn(2 if side <= 28 else 1, 1, side, side), torch.tensor([3, 8])
+    images, labels = torch.randn(2 if side == 8 else 1, 1, side, side), torch.tensor([3, 8])
     loss = F.cross_entropy(model(images), labels[: len(images)])
     loss.backward()
     assert loss.isfinite()
@@ -112,19 +112,20 @@ def test_trains_a_step(arch: str, side: int) -> None:
     assert model.head.weight.grad.abs().sum() > 0
 
 
-@pytest.mark.parametrize("arch", FAMILIES)
+@pytest.mark.parametrize("arch", ["resnet8x4", "wrn_16_1", "vgg8", "MobileNetV2", "ShuffleV1", "ShuffleV2"])
 def test_a_few_steps_fit_a_batch(arch: str) -> None:
     model = build_model(arch, in_channels=1, num_classes=3).train()
-    images, labels = torch.randn(6, 1, 8, 8), torch.tensor([0, 1, 2, 0, 1, 2])
+    # At 8 pixels MobileNetV2 normalises its last maps over 6 values only, too noisy to judge a few steps by.
+    images, labels = torch.randn(6, 1, 16, 16), torch.tensor([0, 1, 2, 0, 1, 2])
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     losses = []
-    for _ in range(8):
+    for _ in range(10):
         optimizer.zero_grad()
         loss = F.cross_entropy(model(images), labels)
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    assert losses[-1] < losses[0]
+    assert losses[-1] < losses[0] / 2
 
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)

@@ -1,0 +1,85 @@
+"""The line over a chart: its title, the legend with values, and the settings that are on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from bkd.chart import Series
+from bkd.chart_smoothing import ema
+from bkd.text import cell_width, clean, fit, number
+
+KEY = "━"
+"""A series' sign in the legend, in its colour."""
+
+
+class Piece(NamedTuple):
+    """Text and the component class, without prefix, that colours it."""
+
+    text: str
+    tone: str
+
+
+@dataclass(frozen=True)
+class Heading:
+    """What the line says.
+
+    Attributes:
+        title: the chart's name with its unit.
+        names: of the series.
+        values: of the series, as text.
+        settings: words for what differs from the plain view, "log" or "zoom".
+        at: where the values are from, "step 1240"; empty for the last ones.
+    """
+
+    title: str
+    names: Sequence[str]
+    values: Sequence[str]
+    settings: Sequence[str]
+    at: str = ""
+
+    def pieces(self, width: int) -> list[Piece]:
+        """Return the line in exactly `width` cells; where room is short settings go first, then values, then names."""
+        legend = list(zip(self.names, self.values, strict=True))
+        for settings, with_values in ((self.settings, True), ((), True), ((), False)):
+            line = self._line(legend if with_values else [(name, "") for name in self.names], settings)
+            if (spare := width - sum(cell_width(piece.text) for piece in line)) >= 0:
+                return [*line, Piece(" " * spare, "text")]
+        return _cut(self._line([("", value) for value in self.values] if self.at else legend, ()), width)
+
+    def _line(self, legend: Sequence[tuple[str, str]], settings: Sequence[str]) -> list[Piece]:
+        """Return the pieces at their full widths."""
+        line = [Piece(clean(self.title), "title")]
+        if self.at:
+            line.append(Piece(f"  {self.at}", "mark"))
+        for index, (name, value) in enumerate(legend):
+            line.append(Piece(f"  {KEY}", f"series-{index % 4 + 1}"))
+            line.append(Piece("".join(f" {word}" for word in (clean(name), value) if word), "text"))
+        if settings:
+            line.append(Piece("  " + " ".join(settings), "text"))
+        return line
+
+
+def value_text(series: Series, smoothing: float, x: float | None) -> str:
+    """Return a series' value at the point nearest to x, or its last one, smoothed as it is drawn."""
+    ys = ema(np.asarray(series.y, dtype=np.float64), smoothing) if smoothing else np.asarray(series.y)
+    if ys.size == 0:
+        return "-"
+    if x is None:
+        return number(float(ys[-1]))
+    distance = np.abs(np.asarray(series.x, dtype=np.float64) - x)
+    return number(float(ys[int(np.argmin(np.where(np.isnan(distance), np.inf, distance)))]))
+
+
+def _cut(line: Sequence[Piece], width: int) -> list[Piece]:
+    """Cut a line at a width; an ellipsis tells that it goes on."""
+    kept: list[Piece] = []
+    for text, tone in line:
+        room = width - sum(cell_width(piece.text) for piece in kept)
+        if cell_width(text) >= room:
+            return [*kept, Piece(fit(text + " …", room), tone)]
+        kept.append(Piece(text, tone))
+    return kept
