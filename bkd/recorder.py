@@ -131,6 +131,7 @@ class Recorder:
         for learner in stopping:
             self._write_arrived(learner, wait=True)
             self._checkpoint(learner, following)
+            checkpoint.write_weights_file(self.records[learner.name].folder.last_weights, learner.network.state_dict())
             self.records[learner.name].end(Status.STOPPED, step=following.total)
         going_on = [learner for learner in active if learner not in stopping]
         if now - self._checkpoint_at >= self.checkpoint_every_s:

@@ -53,6 +53,7 @@ class Token:
 
     @property
     def is_word(self) -> bool:
+        """Whether it can be a name or a value."""
         return self.kind in ("word", "quoted") and not self.keyword
 
 

@@ -135,5 +135,5 @@ class FFGBatch:
 
 def _matrices(group: list[FFGLayer], flat: Tensor) -> list[Tensor]:
     """Return a flat vector over a group's weights as one matrix [do, di] a layer."""
-    parts = flat.split([layer.mean.numel() for layer in group])
+    parts = torch.split(flat, [layer.mean.numel() for layer in group])
     return [part.view(layer.matrix_shape) for part, layer in zip(parts, group, strict=True)]

@@ -130,7 +130,7 @@ class InducingBatch:
         sizes = [torch.Size(shape).numel() for shape in shapes]
         like = self.layers[0].z_row
         flat = torch.randn(sum(sizes), generator=generator, dtype=like.dtype, device=like.device)
-        parts = iter([part.view(shape) for part, shape in zip(flat.split(sizes), shapes, strict=True)])
+        parts = iter([part.view(shape) for part, shape in zip(torch.split(flat, sizes), shapes, strict=True)])
         return [[next(parts) for _ in block.noise_shapes] for block in self.blocks]
 
     def draw(self, prepared: list[PreparedBlock], generator: torch.Generator) -> None:
@@ -168,7 +168,7 @@ def _factors_by_size(grams: list[Tensor], ds: list[Tensor]) -> list[tuple[Tensor
     factors: dict[int, tuple[Tensor, Tensor]] = {}
     for same_size in places.values():
         joint = triangular_factors(torch.cat([grams[i] for i in same_size]), torch.cat([ds[i] for i in same_size]))
-        parts = [factor.split([len(grams[i]) for i in same_size]) for factor in joint]
+        parts = [torch.split(factor, [len(grams[i]) for i in same_size]) for factor in joint]
         factors.update(zip(same_size, zip(*parts, strict=True), strict=True))
     return [factors[place] for place in range(len(grams))]
 

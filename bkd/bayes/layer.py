@@ -62,7 +62,7 @@ class VariationalLayer(nn.Module):
 
     def _apply(self, *args: Any, **kwargs: Any) -> Any:
         self.clear()  # a moved or converted module must not compute with a draw from before
-        return super()._apply(*args, **kwargs)
+        return super()._apply(*args, **kwargs)  # type: ignore[no-untyped-call]
 
     def __getstate__(self) -> dict[str, Any]:
         # A draw is part of an autograd graph, which can be neither copied nor pickled.

@@ -110,7 +110,8 @@ class Gram(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         """Return the gradient in Z."""
         (z,) = ctx.saved_tensors
-        return (gradient + gradient.mT) @ z
+        result: Tensor = (gradient + gradient.mT) @ z
+        return result
 
 
 class TriangularFactors(torch.autograd.Function):

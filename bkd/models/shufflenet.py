@@ -1,8 +1,8 @@
 """ShuffleNet V1 (3 groups) and V2 (x1) for small images: a 1x1 stem without stride and no max-pool.
 
 Source: Zhang et al., "ShuffleNet" (arXiv 1707.01083) and Ma et al., "ShuffleNet V2" (arXiv 1807.11164), as Tian et al.,
-"Contrastive Representation Distillation" (arXiv 1910.10699), changed them: V1 has a ReLU after its depthwise convolution.
-Initial values are PyTorch's own.
+"Contrastive Representation Distillation" (arXiv 1910.10699), changed them: V1 has a ReLU after its depthwise
+convolution. Initial values are PyTorch's own.
 """
 
 from typing import ClassVar

@@ -44,13 +44,18 @@ def test_eight_writers_lose_nothing_and_readers_always_read(fast_folder: Path) -
         for writer in range(WRITERS)
     ]
     reads, seen = 0, 0
-    while any(writer.poll() is None for writer in writers):
-        rows = registry.rows()
-        assert len(rows) == ROWS
-        now = sum(map(len, rows))
-        assert now >= seen
-        reads, seen = reads + 1, now
-        time.sleep(0.01)  # leaves the machine to the writers
+    try:
+        while any(writer.poll() is None for writer in writers):
+            rows = registry.rows()
+            assert len(rows) == ROWS
+            now = sum(map(len, rows))
+            assert now >= seen
+            reads, seen = reads + 1, now
+            time.sleep(0.01)  # leaves the machine to the writers
+    finally:
+        for writer in writers:
+            writer.kill()  # does nothing to one that has ended
+            writer.wait()
     assert [writer.wait() for writer in writers] == [0] * WRITERS
     kept = {name: value for row in registry.rows() for name, value in row.items() if "-" in name}
     assert kept == {f"{writer}-{n}": n for writer in range(WRITERS) for n in range(UPDATES)}

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from bkd.catalog import ARCHITECTURES
 from bkd.errors import CheckpointError, SpecError
 from bkd.models.network import Network, PoolAboveOne
+from bkd.models.shufflenet import channel_shuffle
 from bkd.models.table import TABLE, build_model, count_parameters, load_weights
 
 # Parameters for 3 channels and 100 classes: published integers where there are any (torchvision's less the larger stem
@@ -233,6 +234,24 @@ def test_vgg_c_names_and_pools(arch: str, stages: int, side: int) -> None:
             sides.append(x.shape[-1])
     assert sides[0] == 32
     assert sides[-1] == sides[-2] == side
+
+
+@pytest.mark.parametrize(
+    ("arch", "image_side", "side"),
+    [("vgg8", 32, 4), ("vgg8", 64, 4), ("MobileNetV2", 32, 2), ("ShuffleV1", 32, 4), ("ShuffleV2", 32, 4)],
+)
+def test_side_of_the_last_map(arch: str, image_side: int, side: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    sides = []
+    average = F.adaptive_avg_pool2d
+    monkeypatch.setattr(F, "adaptive_avg_pool2d", lambda x, size: sides.append(x.shape[-1]) or average(x, size))
+    with torch.no_grad():
+        build_model(arch, in_channels=3, num_classes=10).eval()(torch.randn(1, 3, image_side, image_side))
+    assert sides == [side]
+
+
+def test_channel_shuffle_equals_torch() -> None:
+    x = torch.randn(2, 12, 3, 5)
+    assert torch.equal(channel_shuffle(x, 3), nn.ChannelShuffle(3)(x))
 
 
 def test_pool_leaves_one_pixel() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -14,6 +15,9 @@ from bkd.text import cell_width, clean, fit, number
 
 KEY = "━"
 """A series' sign in the legend, in its colour."""
+
+NEGLIGIBLE = 1e-9
+"""Weight in the moving average below which an older value does not change what is read."""
 
 
 class Piece(NamedTuple):
@@ -65,13 +69,15 @@ class Heading:
 
 def value_text(series: Series, smoothing: float, x: float | None) -> str:
     """Return a series' value at the point nearest to x, or its last one, smoothed as it is drawn."""
-    ys = ema(np.asarray(series.y, dtype=np.float64), smoothing) if smoothing else np.asarray(series.y)
+    ys = np.asarray(series.y, dtype=np.float64)
     if ys.size == 0:
         return "-"
-    if x is None:
-        return number(float(ys[-1]))
-    distance = np.abs(np.asarray(series.x, dtype=np.float64) - x)
-    return number(float(ys[int(np.argmin(np.where(np.isnan(distance), np.inf, distance)))]))
+    at = ys.size - 1
+    if x is not None:
+        distance = np.abs(np.asarray(series.x, dtype=np.float64) - x)
+        at = int(np.argmin(np.where(np.isnan(distance), np.inf, distance)))
+    reach = int(math.log(NEGLIGIBLE) / math.log(smoothing)) if smoothing else 0
+    return number(float(ema(ys[max(0, at - reach) : at + 1], smoothing)[-1]))
 
 
 def _cut(line: Sequence[Piece], width: int) -> list[Piece]:

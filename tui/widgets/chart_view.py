@@ -1,14 +1,13 @@
 """A chart that repaints only the cells that changed.
 
-Textual repaints a changed line from the left edge of its widget on. So the chart stands in a few narrow slices side by side,
-and one new point at the end of a curve costs the cells of one slice instead of a whole line.
+Textual repaints a changed line from the left edge of its widget on. So the chart stands in a few narrow slices side by
+side, and one new point at the end of a curve costs the cells of one slice instead of a whole line.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import accumulate
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -22,15 +21,14 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
-from bkd.chart import Frame, Series, draw
+from bkd.chart import Plot, Series, draw
 from bkd.chart_axis import Range
-from bkd.chart_frame import MARK, Run
-from tui.widgets.chart_heading import Heading, value_text
+from tui.widgets.chart_picture import Picture, View, take
 from tui.widgets.chart_window import Window
 
 SLICES = 8
 SMOOTHINGS = (0.0, 0.6, 0.9, 0.97, 0.99)
-ZOOM, PAN, STRIDE = 0.5, 0.25, 10
+ZOOM, PAN = 0.5, 0.25
 
 
 class ChartSlice(Widget):
@@ -93,12 +91,11 @@ class ChartView(Widget, can_focus=True):
             id: Id in the DOM.
         """
         super().__init__(id=id)
-        self._name = f"{title} ({unit})" if unit else title
+        self._title = f"{title} ({unit})" if unit else title
         self._x_name = x_name
         self._series: Sequence[Series] = ()
-        self._frame: Frame | None = None
+        self._picture: Picture | None = None  # None: to be drawn when a line of it is needed
         self._strips: dict[int, Strip] = {}
-        self._is_stale = True
 
     def compose(self) -> ComposeResult:
         """Lay out the slices."""
@@ -107,10 +104,12 @@ class ChartView(Widget, can_focus=True):
 
     def line(self, y: int) -> Strip:
         """Return a whole line: the heading, or a row of the drawing."""
-        if self._is_stale or self._frame is None:
-            self._draw()
+        if self._picture is None or self._picture.size != self.content_size:
+            self._picture = self._take()
+            self._strips.clear()
         if y not in self._strips:
-            self._strips[y] = self._heading_strip() if y == 0 else self._row_strip(y - 1)
+            pieces = self._picture.line(y)
+            self._strips[y] = Strip([Segment(text, self._style(tone)) for text, tone in pieces], self._picture.width)
         return self._strips[y]
 
     def notify_style_update(self) -> None:
@@ -135,12 +134,6 @@ class ChartView(Widget, can_focus=True):
     def watch_crosshair(self) -> None:
         """Move the crosshair and its values."""
         self.redraw()
-
-    def on_resize(self) -> None:
-        """Draw in the new size."""
-        self._is_stale = True
-        self._frame = None
-        self._strips.clear()
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         """Put the crosshair under the pointer."""
@@ -177,22 +170,20 @@ class ChartView(Widget, can_focus=True):
 
     def action_step(self, steps: int) -> None:
         """Move the crosshair by columns, or without one the window by a share of itself."""
-        frame = self._frame
-        if self.crosshair is None or frame is None:
-            self.window = self.window.panned(PAN * math.copysign(1, steps), self._whole())
+        plot = self._plot
+        if self.crosshair is None or plot is None:
+            self._pan(steps)
             return
-        column = frame.plot.column_of(self.crosshair) + steps
-        first, last = frame.plot.left, frame.plot.left + frame.plot.width - 1
+        column = plot.column_of(self.crosshair) + steps
+        first, last = plot.left, plot.left + plot.width - 1
         if not first <= column <= last:
-            self.window = self.window.panned(PAN * math.copysign(1, steps), self._whole())
-        self.crosshair = frame.plot.x_at(min(max(column, first), last))
+            self._pan(steps)
+        self.crosshair = plot.x_at(min(max(column, first), last))
 
     def action_crosshair(self) -> None:
         """Show the crosshair in the middle, or put it away."""
-        if self.crosshair is None and self._frame is not None:
-            self.crosshair = self._frame.plot.x_at(self._frame.plot.left + self._frame.plot.width // 2)
-        else:
-            self.crosshair = None
+        plot = self._plot
+        self.crosshair = plot.x_at(plot.left + plot.width // 2) if plot and self.crosshair is None else None
 
     def action_crosshair_off(self) -> None:
         """Put the crosshair away."""
@@ -217,42 +208,24 @@ class ChartView(Widget, can_focus=True):
         if not self._is_in_view():
             self._put_off()
             return
-        before, heading = self._frame, self._strips.get(0)
-        self._draw()
-        assert self._frame is not None
-        for row, start, stop in self._frame.changes(before):
-            self._strips.pop(row + 1, None)
-            self._refresh_cells(row + 1, start, stop)
-        self._strips[0] = self._heading_strip()
-        if heading is None or self._strips[0] != heading:
-            self._refresh_cells(0, *_difference(heading, self._strips[0]))
+        before, self._picture = self._picture, self._take()
+        if before is None:
+            self._strips.clear()
+        for span in self._picture.changes(before):
+            self._strips.pop(span.row, None)
+            self._refresh_cells(*span)
 
     def _put_off(self) -> None:
-        """Note that the drawing is out of date."""
-        if not self._is_stale:
-            self._is_stale = True
+        """Forget the picture, so that a new one is drawn when a line of it is needed."""
+        if self._picture is not None:
+            self._picture = None
             for part in self.query(ChartSlice):
                 part.refresh()
 
-    def _draw(self) -> None:
-        """Draw the curves and the crosshair."""
-        width, height = self.content_size
-        ranges = self.window.chosen
-        frame = draw(
-            self._series,
-            width=max(width, 1),
-            height=max(height - 1, 1),
-            x_range=ranges,
-            log_y=self.log_y,
-            smoothing=self.smoothing,
-        )
-        if self.crosshair is not None:
-            column = frame.plot.column_of(self.crosshair)
-            if frame.plot.left <= column < frame.width:
-                frame = frame.marked(column)
-        if self._is_stale:
-            self._strips.clear()
-        self._frame, self._is_stale = frame, False
+    def _take(self) -> Picture:
+        """Draw the curves in the present size and view."""
+        view = View(self._title, self._x_name, self.log_y, self.smoothing, self.window, self.crosshair)
+        return take(self._series, view, *self.content_size)
 
     def _refresh_cells(self, y: int, start: int, stop: int) -> None:
         """Repaint cells `start` to `stop` of a line, in whichever slices they lie."""
@@ -275,11 +248,21 @@ class ChartView(Widget, can_focus=True):
         """Return the x range that shows everything."""
         return draw(self._series, width=1, height=1).plot.x_range
 
+    @property
+    def _plot(self) -> Plot | None:
+        """Where the curves lie, once they are drawn."""
+        return self._picture.frame.plot if self._picture else None
+
+    def _pan(self, direction: int) -> None:
+        """Move the window by a share of itself, to the right for a positive direction."""
+        self.window = self.window.panned(math.copysign(PAN, direction), self._whole())
+
     def _zoom(self, factor: float, around: float | None = None) -> None:
         """Zoom around a point, the crosshair or the middle."""
         whole = self._whole()
-        low, high = self.window.chosen or whole
-        self.window = self.window.zoomed(factor, around or self.crosshair or (low + high) / 2, whole)
+        middle = sum(self.window.chosen or whole) / 2
+        points = (around, self.crosshair, middle)
+        self.window = self.window.zoomed(factor, next(x for x in points if x is not None), whole)
 
     def _zoom_at(self, event: events.MouseScrollUp | events.MouseScrollDown, factor: float) -> None:
         """Zoom around the pointer; an unfocused chart leaves the wheel to what it lies in."""
@@ -296,47 +279,9 @@ class ChartView(Widget, can_focus=True):
 
     def _x_under(self, event: events.MouseEvent) -> float | None:
         """Return the x under the pointer; None outside the plot."""
-        column = int(event.screen_x) - self.content_region.x
-        if self._frame is None or not self._frame.plot.left <= column < self._frame.width:
-            return None
-        return self._frame.plot.x_at(column)
-
-    def _heading_strip(self) -> Strip:
-        """Return the line over the drawing."""
-        settings = [
-            *(["log"] if self.log_y else []),
-            *([f"smooth {self.smoothing:g}"] if self.smoothing else []),
-            *(["zoom"] if self.window.chosen else []),
-        ]
-        values = [value_text(series, self.smoothing, self.crosshair) for series in self._series]
-        at = "" if self.crosshair is None else f"{self._x_name} {self.crosshair:,.6g}"
-        heading = Heading(self._name, [series.name for series in self._series], values, settings, at)
-        pieces = heading.pieces(self.content_size.width)
-        return Strip([Segment(text, self._style(tone)) for text, tone in pieces], self.content_size.width)
-
-    def _row_strip(self, row: int) -> Strip:
-        """Return a row of the drawing; a blank below it while sizes are changing."""
-        assert self._frame is not None
-        if row >= self._frame.height:
-            return Strip.blank(self.content_size.width, self.rich_style)
-        return Strip([Segment(run.text, self._style(_tone(run))) for run in self._frame.row(row)], self._frame.width)
+        column, plot = int(event.screen_x) - self.content_region.x, self._plot
+        return plot.x_at(column) if plot and plot.left <= column < plot.left + plot.width else None
 
     def _style(self, tone: str) -> Style:
         """Return the style of a component class."""
         return self.get_component_rich_style(f"chart-view--{tone}")
-
-
-def _tone(run: Run) -> str:
-    """Return the component class, without prefix, of a run."""
-    if run.series is None:
-        return "mark" if run.paint == MARK else "axis"
-    return f"series-{run.series % 4 + 1}{'-faint' if run.is_faint else ''}"
-
-
-def _difference(before: Strip | None, after: Strip) -> tuple[int, int]:
-    """Return the first cell in which two lines differ and the one after the last; all of them where styles differ."""
-    if before is None or [(len(s.text), s.style) for s in before] != [(len(s.text), s.style) for s in after]:
-        return 0, after.cell_length
-    ends = list(accumulate(segment.cell_length for segment in after))
-    changed = [i for i, (old, new) in enumerate(zip(before, after, strict=True)) if old.text != new.text]
-    return ends[changed[0]] - list(after)[changed[0]].cell_length, ends[changed[-1]]

@@ -45,6 +45,12 @@ def row_cells(columns: Sequence[Placed], row: Row, is_cursor: bool) -> list[Cell
     return cells
 
 
+def empty_text(text: str, line: int, width: int) -> str:
+    """Return a line of the text that stands where there are no rows, blank outside it."""
+    lines = text.splitlines()
+    return fit(" " + clean(lines[line]), width) if 0 <= line < len(lines) else " " * width
+
+
 def join_cells(cells: Sequence[Cell], width: int, base: Style, style_of: Callable[[str], Style]) -> Strip:
     """Fit cells into a line of a width, neighbours of one style in one segment."""
     pieces: list[tuple[str, Style]] = []

@@ -15,9 +15,27 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from bkd.text import clean, fit
 from tui.widgets.columns import Column, Placed, Row, place, sort_rows
-from tui.widgets.run_lines import heading_cells, join_cells, row_cells
+from tui.widgets.run_lines import empty_text, heading_cells, join_cells, row_cells
+
+
+class RunMessage(Message):
+    """Something happened to a run of a table.
+
+    Attributes:
+        table: Where.
+        run_id: Which run.
+    """
+
+    def __init__(self, table: RunTable, run_id: str | None) -> None:
+        super().__init__()
+        self.table = table
+        self.run_id = run_id
+
+    @property
+    def control(self) -> RunTable:
+        """The table."""
+        return self.table
 
 
 class RunTable(ScrollView, can_focus=True):
@@ -58,35 +76,11 @@ class RunTable(ScrollView, can_focus=True):
     descending: reactive[bool] = reactive(False, repaint=False, init=False)
     """Whether the largest value comes first."""
 
-    class RunSelected(Message):
-        """The cursor has come to another run, or to none.
+    class RunSelected(RunMessage):
+        """The cursor has come to another run; `run_id` is None when the table has become empty."""
 
-        Attributes:
-            run_id: The run's id; None when the table has become empty.
-        """
-
-        def __init__(self, table: RunTable, run_id: str | None) -> None:
-            super().__init__()
-            self.table = table
-            self.run_id = run_id
-
-        @property
-        def control(self) -> RunTable:
-            """The table."""
-            return self.table
-
-    class RunOpened(Message):
+    class RunOpened(RunMessage):
         """A run was chosen by Enter or a double click."""
-
-        def __init__(self, table: RunTable, run_id: str) -> None:
-            super().__init__()
-            self.table = table
-            self.run_id = run_id
-
-        @property
-        def control(self) -> RunTable:
-            """The table."""
-            return self.table
 
     def __init__(self, columns: Sequence[Column], *, empty: str = "No runs.", id: str | None = None) -> None:
         """Create a table without rows.
@@ -286,19 +280,14 @@ class RunTable(ScrollView, can_focus=True):
         if y == 0:
             cells = heading_cells(self._placed, self.sort_by, self.descending)
         elif not self._rows:
-            return self._empty_line(y - 2)
+            text = empty_text(self._empty, y - 2, self.size.width)
+            return Strip([Segment(text, self._style("empty"))], self.size.width)
         elif row < len(self._rows):
             cells = row_cells(self._placed, self._rows[row], is_cursor=row == self.cursor)
         else:
             cells = []
         base = self._style("cursor") if self._rows and y > 0 and row == self.cursor else self.rich_style
         return join_cells(cells, self.size.width, base, self._style)
-
-    def _empty_line(self, line: int) -> Strip:
-        """Format a line of the text that stands where there are no rows."""
-        lines = self._empty.splitlines()
-        text = fit(" " + clean(lines[line]), self.size.width) if 0 <= line < len(lines) else " " * self.size.width
-        return Strip([Segment(text, self._style("empty"))], self.size.width)
 
     def _style(self, tone: str) -> Style:
         """Return the style of a component class."""

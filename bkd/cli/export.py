@@ -1,0 +1,85 @@
+"""`bkd export RUN`: a run's metrics for other programs."""
+
+import csv
+import io
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import orjson
+import typer
+
+from bkd.cli.common import RunRef, Save, open_store, single
+from bkd.events import read_events
+from bkd.files import write_bytes
+from bkd.text import clean, count
+
+HEAD = ("epoch", "step", "t")
+_DROPPED = ("v", "kind")
+
+
+class Format(StrEnum):
+    """File formats."""
+
+    CSV = "csv"
+    JSON = "json"
+
+
+def export(
+    ref: RunRef,
+    steps: Annotated[bool, typer.Option("--steps", help="Step records in place of epoch records.")] = False,
+    file_format: Annotated[
+        Format | None, typer.Option("--format", help="csv or json; unset: by the file's name, else csv.")
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", metavar="FILE", help="Write here in place of standard output.")
+    ] = None,
+    save: Save = None,
+) -> None:
+    """Write a run's metrics as CSV or JSON: one record an epoch (counted from 0), or one a step."""
+    store = open_store(save)
+    folder = store.find(ref)
+    kind = "step" if steps else "epoch"
+    records = [tidy(record) for record in read_events(folder.events) if record.get("kind") == kind]
+    content = as_json(records) if _format(file_format, output) is Format.JSON else as_csv(records)
+    if not records:
+        click.echo(f"{clean(folder.path.name)} has no {kind} records yet.", err=True)
+    if output in (None, "-"):
+        sys.stdout.write(content)
+        sys.stdout.flush()
+        return
+    path = Path(str(output)).expanduser()
+    write_bytes(path, content.encode())
+    click.echo(f"{count(len(records), 'record')} in {clean(str(path))}", err=True)
+
+
+def _format(given: Format | None, output: str | None) -> Format:
+    if given is not None:
+        return given
+    return Format.JSON if output and output.lower().endswith(".json") else Format.CSV
+
+
+def tidy(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record with its position and time (`t`, Unix seconds) first and without what all records share."""
+    head = {key: record.get(key) for key in HEAD}
+    return head | {key: value for key, value in record.items() if key not in HEAD and key not in _DROPPED}
+
+
+def as_csv(records: list[dict[str, Any]]) -> str:
+    """Return records as CSV: position and time, then every metric that any record has, by name; missing ones empty."""
+    names = sorted({key for record in records for key in record} - set(HEAD))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [*HEAD, *names], restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    return text.getvalue()
+
+
+def as_json(records: list[dict[str, Any]]) -> str:
+    """Return records as a JSON array."""
+    return orjson.dumps(records, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+
+
+app = single(export)

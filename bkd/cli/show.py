@@ -1,0 +1,157 @@
+"""`bkd show RUN`: everything about one run."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from bkd.cli.common import Json, RunRef, Save, open_store, print_json, single
+from bkd.cli.printing import accuracy, architectures, labelled, metric, print_lines, status_text, terminal_width
+from bkd.cli.results import results_table
+from bkd.cli.settings import chosen
+from bkd.paths import RunFolder
+from bkd.runfile import UNFINISHED, Status
+from bkd.store import Store
+from bkd.text import Column, ago, clean, duration, format_table, number, percent
+
+LOG_LINES = 12  # of a failed run
+_LOG_BYTES = 1 << 16
+Run = dict[str, Any]
+
+
+def show(ref: RunRef, as_json: Json = False, save: Save = None) -> None:
+    """Show one run: status, lineage, settings, results, gradient noise; of a failed one its last output."""
+    store = open_store(save)
+    folder, run = store.read(ref)
+    if as_json:
+        print_json(run)
+        return
+    print_lines(describe(store, folder, run, time.time()))
+
+
+def describe(store: Store, folder: RunFolder, run: Run, now: float) -> Iterator[str]:
+    """Yield the lines about a run; `now` in Unix seconds."""
+    yield from identity(folder, run, now)
+    yield from _section("Lineage", lineage(store, run))
+    own, rest = chosen(run.get("spec") or {})
+    yield from _section("Settings that differ from the defaults", labelled(own))
+    yield from _section("Other settings", labelled(rest))
+    yield from _section("Split", labelled(run.get("split") or {}))
+    yield from _section("Environment", labelled(run.get("environment") or {}))
+    results = run.get("results") or {}
+    yield from _section("Results", list(results_table(results, terminal_width())) if results else last_figures(run))
+    yield from _section("Gradient noise (last layer)", gradient_noise(run))
+    if run.get("status") == Status.FAILED:
+        yield from _section("Failure", failure(folder, run))
+
+
+def _section(title: str, lines: list[str]) -> list[str]:
+    return ["", title, *lines] if lines else []
+
+
+# ---- the sections
+
+
+def identity(folder: RunFolder, run: Run, now: float) -> list[str]:
+    """Return who the run is and how it stands."""
+    what = f"{run.get('kind')} teacher" if run.get("role") == "teacher" else f"student of a {run.get('kind')} teacher"
+    if run.get("role") not in ("teacher", "student"):
+        what = str(run.get("role"))
+    head = {
+        "run": f"{run['id']}  {run.get('name')}",
+        "is": f"{what}, {architectures(run)} on {run.get('dataset')}, trial {run.get('trial')}",
+        "status": status_line(run, now),
+        "folder": str(folder.path),
+    }
+    head |= {key: value for key, value in {"tags": run.get("tags"), "note": run.get("note")}.items() if value}
+    return labelled(head, indent="")
+
+
+def status_line(run: Run, now: float) -> str:
+    """Return status, progress, times, and what to do next with a run that stopped before its end."""
+    status, started, ended = run.get("status"), run.get("started"), run.get("ended")
+    parts = [status_text(run), f"epoch {run.get('epoch') or 0} of {run.get('epochs')}"]
+    if started and ended:
+        parts.append(f"took {duration(ended - started)}")
+    if ended:
+        parts.append(f"ended {ago(now - ended)}")
+    elif started:
+        parts.append(f"started {ago(now - started)}")
+    elif run.get("created"):
+        parts.append(f"created {ago(now - run['created'])}")
+    if status in (Status.STOPPED, Status.LOST, Status.FAILED):
+        parts.append(f"`bkd resume {run['id']}` goes on")
+    elif status in UNFINISHED:
+        parts.append(f"`bkd watch {run['id']}` follows it")
+    return ", ".join(parts)
+
+
+def lineage(store: Store, run: Run) -> list[str]:
+    """Return the teacher of a student, or the students of a teacher."""
+    if run.get("teacher"):
+        teacher = next((row for row in store.rows() if row["id"] == run["teacher"]), None)
+        told = run.get("lineage") or {}
+        if teacher is None:
+            name = clean(str(told.get("teacher_name") or ""))
+            return [f"  teacher {run['teacher']} {name} is not in this save root any more"]
+        return _family([teacher], "teacher")
+    students = store.students_of(run["id"])
+    return _family(students, "student") if students else []
+
+
+def _family(rows: list[Run], title: str) -> list[str]:
+    columns = [
+        Column(title, "id"), Column("name", "name", min_width=12), Column("kind", "kind", priority=2),
+        Column("arch", architectures, priority=1), Column("status", "status"),
+        Column("acc", lambda row: percent(accuracy(row)), align="right"),
+    ]  # fmt: skip
+    return list(format_table(rows, columns, terminal_width()))
+
+
+def last_figures(run: Run) -> list[str]:
+    """Return the last epoch's figures of a run that was not evaluated yet."""
+    metrics = run.get("metrics") or {}
+    return labelled({key: metrics[key] for key in metrics if key.startswith(("val/", "test/")) and "/grad" not in key})
+
+
+def gradient_noise(run: Run) -> list[str]:
+    """Return the noise of one-hot labels and teacher and their ratio; the ratio never without the bias."""
+    ratio = metric(run, "grad/noise_ratio")
+    if ratio is None:
+        own = metric(run, "grad/noise")
+        return [] if own is None else [f"  {number(own)} with the loss in use"]
+    line = (
+        f"  one-hot {number(metric(run, 'grad/noise_onehot'))}, teacher {number(metric(run, 'grad/noise_teacher'))}"
+        f"{_shared(run)}, R = {number(ratio)} with bias {number(metric(run, 'grad/bias'))}"
+    )
+    star = metric(run, "grad/alpha_star")
+    return [line] if star is None else [f"{line}, least noise at alpha {number(star)}"]
+
+
+def _shared(run: Run) -> str:
+    shared = metric(run, "grad/noise_shared")
+    return "" if shared is None else f" + {number(shared)} shared by the batch"
+
+
+def failure(folder: RunFolder, run: Run) -> list[str]:
+    """Return why a run failed and the last lines that it printed."""
+    lines = [f"  {clean(line)}" for line in str(run.get("message") or "").splitlines()]
+    return [
+        *lines,
+        f"  Last lines of {clean(str(folder.log))}:",
+        *(f"  | {line}" for line in last_lines(folder, LOG_LINES)),
+    ]
+
+
+def last_lines(folder: RunFolder, count: int) -> list[str]:
+    """Return the last lines of a run's output, cleaned; none where there is no output."""
+    try:
+        with folder.log.open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(0, file.tell() - _LOG_BYTES))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return []
+    return [clean(line) for line in text.removesuffix("\n").split("\n")[-count:]] if text else []
+
+
+app = single(show)

@@ -1,0 +1,158 @@
+"""`bkd tree`: teachers with the students that came from them; repetitions on one line."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import click
+import orjson
+
+from bkd.cli.common import Json, Save, open_store, print_json, single
+from bkd.cli.printing import accuracy, print_lines
+from bkd.errors import StorageError
+from bkd.runfile import read_run
+from bkd.stats import mean_interval
+from bkd.store import Store
+from bkd.text import clean, count, percent
+from registry import ROW_FIELDS
+
+Row = dict[str, Any]
+
+_RUNNING = (
+    "trial",
+    "device",
+    "data",
+    "compile",
+    "log_every",
+    "checkpoint_every",
+)  # settings that repetitions may differ in
+_MOST_IDS = 5
+
+
+@dataclass
+class Node:
+    """A line of the tree and what hangs below it."""
+
+    text: str
+    below: list["Node"] = field(default_factory=list)
+
+    def lines(self) -> Iterator[str]:
+        """Yield the lines of this node and all below it."""
+        yield self.text
+        for node in self.below:
+            is_last = node is self.below[-1]
+            first, *rest = node.lines()
+            yield ("└─ " if is_last else "├─ ") + first
+            yield from (("   " if is_last else "│  ") + line for line in rest)
+
+
+def tree(as_json: Json = False, save: Save = None) -> None:
+    """Show teachers with their students under them; repeated trials on one line, with mean and 95 % interval."""
+    store = open_store(save)
+    rows = store.rows()
+    teachers = [row for row in rows if row.get("role") == "teacher"]
+    students = [row for row in rows if row.get("role") == "student"]
+    known = {row["id"] for row in teachers}
+    orphans = [row for row in students if row.get("teacher") not in known]
+    if as_json:
+        print_json(
+            {
+                "teachers": [_with_students(row, students) for row in teachers],
+                "orphans": [_picked(row) for row in orphans],
+            }
+        )
+        return
+    if not rows:
+        click.echo(f"There are no runs in {clean(str(store.root))} yet. `bkd demo` makes some.", err=True)
+    nodes = [_teachers(store, group, students) for group in groups(store, teachers)]
+    if orphans:
+        nodes.append(
+            Node("Students whose teacher is gone", [_students(store, group) for group in groups(store, orphans)])
+        )
+    print_lines(line for node in nodes for line in node.lines())
+
+
+def _picked(row: Row) -> Row:
+    return {name: row.get(name) for name in ROW_FIELDS}
+
+
+def _with_students(teacher: Row, students: list[Row]) -> Row:
+    return _picked(teacher) | {"students": [_picked(row) for row in students if row.get("teacher") == teacher["id"]]}
+
+
+# ---- repetitions
+
+
+def groups(store: Store, rows: Iterable[Row]) -> list[list[Row]]:
+    """Return the rows in groups that differ in nothing but their trial and how they were run."""
+    found: dict[bytes, list[Row]] = {}
+    for row in rows:
+        found.setdefault(_setting_key(store, row), []).append(row)
+    return list(found.values())
+
+
+def _setting_key(store: Store, row: Row) -> bytes:
+    spec = _spec(store, row)
+    if not spec:
+        return str(row.get("path")).encode()
+    return orjson.dumps({key: spec[key] for key in spec if key not in _RUNNING}, option=orjson.OPT_SORT_KEYS)
+
+
+def _spec(store: Store, row: Row) -> dict[str, Any]:
+    try:
+        return read_run(store.folder(str(row.get("path")))).get("spec") or {}
+    except StorageError:
+        return {}
+
+
+# ---- lines
+
+
+def _teachers(store: Store, group: list[Row], students: list[Row]) -> Node:
+    nodes = [
+        Node(
+            f"{row['id']}  {_shared(row)}  {_trial(row)}  {_standing([row])}",
+            [_students(store, g) for g in groups(store, (s for s in students if s.get("teacher") == row["id"]))],
+        )
+        for row in group
+    ]
+    if len(nodes) == 1:
+        return nodes[0]
+    return Node(f"{_shared(group[0])}  {count(len(group), 'trial')}  {_standing(group)}", nodes)
+
+
+def _shared(row: Row) -> str:
+    return clean(f"{row.get('kind')}  {row.get('arch')}  {row.get('dataset')}")
+
+
+def _trial(row: Row) -> str:
+    return f"trial {row.get('trial')}"
+
+
+def _students(store: Store, group: list[Row]) -> Node:
+    row, spec = group[0], _spec(store, group[0])
+    setting = "  ".join(
+        f"{label} {spec[key]:g}" for key, label in (("alpha", "alpha"), ("kd_T", "T"), ("kd_S", "S")) if key in spec
+    )
+    ids = " ".join(row["id"] for row in group[:_MOST_IDS]) + (" ..." if len(group) > _MOST_IDS else "")
+    trials = _trial(row) if len(group) == 1 else count(len(group), "trial")
+    lineage = f"{row.get('student_arch')} ← {row.get('kind')} {row.get('arch')}"
+    return Node("  ".join(part for part in (clean(ids), clean(lineage), setting, trials, _standing(group)) if part))
+
+
+def _standing(group: list[Row]) -> str:
+    """Return status and accuracy: of several runs the mean of those that are done, with its interval."""
+    if len(group) == 1:
+        return f"{clean(str(group[0].get('status')))}  {percent(accuracy(group[0]))}"
+    statuses = Counter(str(row.get("status")) for row in group)
+    text = ", ".join(f"{n} {clean(status)}" if len(statuses) > 1 else clean(status) for status, n in statuses.items())
+    values = [acc for row in group if row.get("status") == "done" and (acc := accuracy(row)) is not None]
+    if not values:
+        return text
+    interval = mean_interval(values)
+    half = "" if interval.half is None else f" ± {percent(interval.half)}"
+    return f"{text}  {percent(interval.mean)}{half} (n = {interval.n})"
+
+
+app = single(tree)
