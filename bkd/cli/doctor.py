@@ -40,7 +40,7 @@ def doctor(
     as_json: Json = False,
     save: Save = None,
 ) -> int:
-    """Say what is installed, which devices and data there are, how save root and registry stand; exit code 1 for a fault."""
+    """Say what is installed, which devices and data there are, how the save root stands; exit code 1 for a fault."""
     store = open_store(save)
     report: dict[str, Any] = {
         "bkd": __version__,

@@ -86,7 +86,7 @@ def _figures(store: Store, folder: RunFolder, run: dict[str, Any], question: Que
     data = open_data(spec, store.root, machine.device)
     _check_split(run, question.split, data.split)
     predictor = load_predictor(run, folder, shape_of(data), machine.device, Weights(question.weights.value))
-    num_samples = int(question.samples or getattr(spec, "bnn_test_samples", 1))
+    num_samples: int = question.samples or getattr(spec, "bnn_test_samples", None) or 1
     sampling = Sampling(num_samples, question.repetitions, spec.seed)
     figures = measure(predictor, data.held_out(question.split.value), sampling)
     return {"weights": question.weights.value, **figures}
