@@ -14,7 +14,7 @@ from bkd.locks import is_locked
 from bkd.paths import RunFolder
 from bkd.plan import Plan, check_teacher, plan_student, plan_teacher
 from bkd.runfile import UNFINISHED, Status, read_run, this_host, write_run, write_user
-from bkd.specs import DistillSpec, RunSpec, TrainSpec
+from bkd.specs import DistillSpec, RunSpec, TrainSpec, load
 from bkd.store import Store
 from bkd.text import count
 from registry import RegistryError
@@ -34,6 +34,11 @@ def plan(store: Store, spec: RunSpec) -> Plan:
         return plan_student(spec, teacher | {"path": _relative(store, folder)})
     assert isinstance(spec, TrainSpec), type(spec)
     return plan_teacher(spec)
+
+
+def spec_of(plan: Plan) -> RunSpec:
+    """Return the spec that a plan will run, with everything filled in."""
+    return load(plan.run["spec"])
 
 
 def _relative(store: Store, folder: RunFolder) -> str:
@@ -162,7 +167,9 @@ def _drop_empty_parents(path: Path, root: Path) -> None:
         path = path.parent
 
 
-def describe(store: Store, ref: str, *, add: Sequence[str] = (), drop: Sequence[str] = (), note: str | None = None) -> dict[str, Any]:
+def describe(
+    store: Store, ref: str, *, add: Sequence[str] = (), drop: Sequence[str] = (), note: str | None = None
+) -> dict[str, Any]:
     """Change a run's tags and note and return its run.json with them.
 
     Raises:

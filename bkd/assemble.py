@@ -92,7 +92,9 @@ def shape_of(data: Data) -> NetworkShape:
     return NetworkShape(info.channels, info.classes, len(data.split.train))
 
 
-def load_predictor(run: Mapping[str, Any], folder: RunFolder, shape: NetworkShape, device: torch.device, which: Weights) -> Teacher:
+def load_predictor(
+    run: Mapping[str, Any], folder: RunFolder, shape: NetworkShape, device: torch.device, which: Weights
+) -> Teacher:
     """Return the trained network of any run as a frozen predictor.
 
     Raises:

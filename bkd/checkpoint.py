@@ -100,7 +100,9 @@ def _read_one(folder: Path, device: str) -> tuple[dict[str, dict[str, Tensor]], 
         if _hash(content) != expected:
             raise CheckpointError(f"Checkpoint file {file} is truncated or was changed (its hash differs).")
         try:
-            tensors[name] = {key: value.to(device) for key, value in load(content).items()}  # the bytes that were hashed
+            tensors[name] = {
+                key: value.to(device) for key, value in load(content).items()
+            }  # the bytes that were hashed
         except SafetensorError as error:
             raise CheckpointError(f"Checkpoint file {file} is no safetensors file ({error}).") from error
     return tensors, state
@@ -154,5 +156,3 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-

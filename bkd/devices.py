@@ -70,7 +70,9 @@ def _device(name: str) -> torch.device:
     device = torch.device(name)
     count = torch.cuda.device_count() if device.type == "cuda" else int(torch.backends.mps.is_available())
     if device.type != "cpu" and (device.index or 0) >= count:
-        raise SpecError(f"device {name} is not on this machine, which has {count} of that type. Use --device auto or cpu.")
+        raise SpecError(
+            f"device {name} is not on this machine, which has {count} of that type. Use --device auto or cpu."
+        )
     return device
 
 
@@ -96,7 +98,11 @@ def make_optimizer(spec: RunSpec, parameters: Any, device: torch.device) -> torc
     is_fused = device.type in ("cpu", "cuda")
     if spec.optimizer is Optimizer.SGD:
         return torch.optim.SGD(
-            parameters, lr=spec.learning_rate, momentum=spec.momentum or 0.0, weight_decay=spec.weight_decay, fused=is_fused
+            parameters,
+            lr=spec.learning_rate,
+            momentum=spec.momentum or 0.0,
+            weight_decay=spec.weight_decay,
+            fused=is_fused,
         )
     return torch.optim.Adam(parameters, lr=spec.learning_rate, weight_decay=spec.weight_decay, fused=is_fused)
 

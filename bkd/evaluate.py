@@ -59,8 +59,15 @@ def evaluate(predictor: Teacher, batches: Callable[[], Iterable[Batch]], samplin
         results.append(evaluation.result())
         if repetition == 0:
             reliability, spreads = evaluation.reliability(), [spread / images]
-    figures: dict[str, Any] = {name: mean_interval([r[name] for r in results]).mean for name in FIGURES if name in results[0]}
-    figures |= {"images": images, "samples": sampling.num_samples, "repetitions": repetitions, "reliability": reliability}
+    figures: dict[str, Any] = {
+        name: mean_interval([r[name] for r in results]).mean for name in FIGURES if name in results[0]
+    }
+    figures |= {
+        "images": images,
+        "samples": sampling.num_samples,
+        "repetitions": repetitions,
+        "reliability": reliability,
+    }
     if predictor.is_stochastic:
         spread_of = {name: mean_interval([r[name] for r in results]).sd for name in FIGURES if name in results[0]}
         figures["spread"] = spread_of | {"probs": spreads[0]}

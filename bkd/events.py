@@ -49,7 +49,13 @@ class EventWriter:
         Raises:
             StorageError: If the disk is full or the file is gone.
         """
-        record: dict[str, Any] = {"v": VERSION, "t": round(self._clock(), 3), "kind": kind, "step": step, "epoch": epoch}
+        record: dict[str, Any] = {
+            "v": VERSION,
+            "t": round(self._clock(), 3),
+            "kind": kind,
+            "step": step,
+            "epoch": epoch,
+        }
         is_bad = False
         for key, value in values.items():
             if isinstance(value, float) and not math.isfinite(value):

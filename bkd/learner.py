@@ -238,7 +238,9 @@ class Learner:
         first = [p.grad for p in self._parameters]
         buffers = [(b, b.clone()) for b in self.network.buffers()]
         self._backward(other, position, "probe-weights")
-        pairs = [(a, p.grad) for a, p in zip(first, self._parameters, strict=True) if a is not None and p.grad is not None]
+        pairs = [
+            (a, p.grad) for a, p in zip(first, self._parameters, strict=True) if a is not None and p.grad is not None
+        ]
         noise = full_variance([a for a, _ in pairs], [b for _, b in pairs], len(targets.batch.y), len(other.batch.y))
         with torch.no_grad():
             for buffer, before in buffers:

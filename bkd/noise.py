@@ -154,9 +154,7 @@ def full_variance(g1: Sequence[Tensor], g2: Sequence[Tensor], b1: int, b2: int) 
     return torch.stack(squares).sum() / (1 / b1 + 1 / b2)
 
 
-def convergence_noise(
-    values: Sequence[float | None], learning_rates: Sequence[float], k: int = 10
-) -> float | None:
+def convergence_noise(values: Sequence[float | None], learning_rates: Sequence[float], k: int = 10) -> float | None:
     """Compute the standard deviation of first differences over the last k epochs.
 
     Args:

@@ -163,7 +163,9 @@ class Recorder:
         self._step_at = self._checkpoint_at  # the next step's time is its own
 
 
-def restore(learner: Learner, record: Record, state: Mapping[str, Any], tensors: dict[str, dict[str, Tensor]]) -> Position:
+def restore(
+    learner: Learner, record: Record, state: Mapping[str, Any], tensors: dict[str, dict[str, Tensor]]
+) -> Position:
     """Put a learner and its record where a checkpoint was; return where to go on."""
     learner.load_tensors(tensors)
     learner.history = History(**state["history"])
@@ -183,5 +185,3 @@ def summary(
 def _event_value(key: str, value: float) -> float | None:
     """Gradient figures that do not exist are NaN on the device and absent in an event; any other NaN is a fault to show."""
     return None if key.startswith("grad/") and math.isnan(value) else value
-
-

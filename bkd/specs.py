@@ -218,7 +218,9 @@ class DistillSpec(RunSpec):
         10, "Weight draws averaged for each batch's target, if the teacher draws.", unit="draws",
         group="Distillation", ge=1,
     )  # fmt: skip
-    weights: Weights = option(Weights.LAST, "Teacher's weights: its last or its best on validation.", group="Distillation")
+    weights: Weights = option(
+        Weights.LAST, "Teacher's weights: its last or its best on validation.", group="Distillation"
+    )
 
     @field_validator("student")
     @classmethod
@@ -300,7 +302,9 @@ def _advice(cls: type[RunSpec], field: str) -> str:
         return f" Did you mean {close}?" if close else ""
     if info.is_required():
         return f" {info.description} Give --{field.replace('_', '-')}."
-    default = "leave it out" if info.default is None else f"the default is {getattr(info.default, 'value', info.default)}"
+    default = (
+        "leave it out" if info.default is None else f"the default is {getattr(info.default, 'value', info.default)}"
+    )
     return f" {info.description} If unsure, {default}."
 
 
@@ -329,4 +333,6 @@ def load(values: dict[str, Any]) -> RunSpec:
         from bkd.kinds.table import load_kind
 
         return make_spec(load_kind(str(kind)).spec, values)  # type: ignore[no-any-return]
-    raise SpecError(f"run type {run_type!r} is unknown; known: train, distill. The folder was written by another version of bkd.")
+    raise SpecError(
+        f"run type {run_type!r} is unknown; known: train, distill. The folder was written by another version of bkd."
+    )

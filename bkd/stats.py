@@ -1,12 +1,11 @@
 """Statistics over repetitions: intervals, tests and sample sizes, with nothing but the standard library.
 
-Every repetition is one number of one run. Student's t is exact to about 1e-11, so small counts get wide intervals.
+Every repetition is one number of one run. Student's t is exact to about 1e-11, so that small counts get wide intervals.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import exp, fsum, inf, lgamma, log, log1p, pi, sqrt
-
+from math import exp, fsum, inf, lgamma, log, sqrt
 
 MOST_REPETITIONS = 100_000
 
@@ -264,105 +263,3 @@ def _t_test(difference: float, standard_error: float, df: float, level: float) -
     else:
         t = difference / standard_error
     return TTest(difference, difference - half, difference + half, t, df, min(1.0, 2 * t_cdf(-abs(t), df)))
-
-
-def _upper_quantile(tail: float, df: float) -> float:
-    """Return t >= 0 with P(T > t) = tail <= 1/2, by Newton's method from 0.
-
-    The tail is convex and falls, so every step stays on the near side until rounding stops it.
-    """
-    t = 0.0
-    while True:
-        step = (_upper_tail(t, df) - tail) / _density(t, df)
-        if step <= 1e-15 * t:
-            return t
-        t += step
-
-
-def _upper_tail(t: float, df: float) -> float:
-    """Return P(T > t) for t >= 0: half the regularised incomplete beta I_x(df / 2, 1 / 2) at x = df / (df + t^2)."""
-    if t == 0:
-        return 0.5
-    if t == inf:
-        return 0.0
-    a, y = df / 2, 1 / (1 + df / t / t)  # y = 1 - x, which keeps its digits where x is next to 1
-    log_front = -a * log1p(t / df * t) + log(y) / 2 - _log_beta_half(a)
-    if 1 - y < (a + 1) / (a + 2.5):
-        return 0.5 * exp(log_front) / a / _continued_fraction(1 - y, a, 0.5)
-    return 0.5 - 0.5 * exp(log_front) / 0.5 / _continued_fraction(y, 0.5, a)
-
-
-def _density(t: float, df: float) -> float:
-    return exp(-(df + 1) / 2 * log1p(t / df * t) - _log_beta_half(df / 2)) / sqrt(df)
-
-
-def _log_beta_half(a: float) -> float:
-    """Return the logarithm of the beta function B(a, 1 / 2); differences of large lgamma would lose digits."""
-    if a < ASYMPTOTIC_FROM:
-        return lgamma(a) + log(pi) / 2 - lgamma(a + 0.5)
-    r = 1 / (a * a)
-    series = (-1 / 8 + r * (1 / 192 + r * (-1 / 640 + r * 17 / 14336))) / a
-    return (log(pi) - log(a)) / 2 - series
-
-
-def _continued_fraction(x: float, a: float, b: float) -> float:
-    """Return 1 + d1 / (1 + d2 / (1 + ...)) by Lentz's method, quick for x < (a + 1) / (a + b + 2).
-
-    I_x(a, b) is x^a (1 - x)^b / (a B(a, b)) over it. Source: NIST DLMF, 8.17.22 and 8.17.23.
-    """
-    value, above, below = 1.0, 1.0, 0.0
-    m = 0
-    while True:
-        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
-        m += 1
-        even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
-        before = value
-        for d in (odd, even):
-            below = 1 / (1 + d * below)
-            above = 1 + d / above
-            value *= above * below
-        if abs(value - before) <= 1e-15 * abs(value):
-            return value
-
-
-def _t_test(difference: float, standard_error: float, df: float, level: float) -> TTest:
-    _check_level(level)
-    if standard_error == 0:
-        is_same = difference == 0
-        t = 0.0 if is_same else inf if difference > 0 else -inf
-        return TTest(difference, difference, difference, t, df, 1.0 if is_same else 0.0)
-    t = difference / standard_error
-    half = t_quantile((1 + level) / 2, df) * standard_error
-    return TTest(difference, difference - half, difference + half, t, df, 2 * _upper_tail(abs(t), df))
-
-
-def _smallest(is_enough: Callable[[int], bool]) -> int:
-    """Return the smallest n >= 2 that is enough, given that every larger one is."""
-    low, high = 1, 2
-    while not is_enough(high):
-        if high >= MOST_REPETITIONS:
-            raise ValueError(f"more than {MOST_REPETITIONS} repetitions would be needed")
-        low, high = high, min(2 * high, MOST_REPETITIONS)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if is_enough(middle) else (middle, high)
-    return high
-
-
-def _variance(values: Sequence[float], mean: float) -> float:
-    return fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
-
-
-def _check_size(values: Sequence[float]) -> None:
-    if len(values) < 2:
-        raise ValueError(f"a t-test needs at least two values on each side, got {len(values)}")
-
-
-def _check_level(level: float) -> None:
-    if not 0 < level < 1:
-        raise ValueError(f"level must be between 0 and 1, got {level}")
-
-
-def _check_df(df: float) -> None:
-    if not 0 < df < inf:
-        raise ValueError(f"df must be above 0 and finite, got {df}")

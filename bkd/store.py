@@ -47,7 +47,9 @@ class Store:
         except RegistryDamaged:
             report = self.rebuild()
             where = report.quarantined.name if report.quarantined else "another process's copy"
-            self.warn(f"The registry was damaged: set aside as {where} and rebuilt from {count(report.count, 'run folder')}.")
+            self.warn(
+                f"The registry was damaged: set aside as {where} and rebuilt from {count(report.count, 'run folder')}."
+            )
         except RegistryError as error:
             raise StorageError(str(error)) from error
         else:
@@ -86,7 +88,9 @@ class Store:
             raise RunNotFound(f"No run answers to {clean(ref)!r} in {self.root}. `bkd list` shows the ids.")
         if len(found) > 1:
             names = ", ".join(row["id"] for row in found[:5])
-            raise RunNotFound(f"{clean(ref)!r} is ambiguous: {names}{' ...' if len(found) > 5 else ''}. Give more characters.")
+            raise RunNotFound(
+                f"{clean(ref)!r} is ambiguous: {names}{' ...' if len(found) > 5 else ''}. Give more characters."
+            )
         return self.folder(found[0]["path"])
 
     def _by_path(self, ref: str) -> RunFolder | None:
@@ -98,7 +102,9 @@ class Store:
                 candidate = candidate.parent
             if (candidate / "run.json").is_file():
                 return RunFolder(candidate.absolute())
-        raise RunNotFound(f"{clean(ref)} is no run folder: it holds no run.json. Give an id (`bkd list`) or a run's folder.")
+        raise RunNotFound(
+            f"{clean(ref)} is no run folder: it holds no run.json. Give an id (`bkd list`) or a run's folder."
+        )
 
     def read(self, ref: str) -> tuple[RunFolder, dict[str, Any]]:
         """Return (folder, run.json with the status as it is now, tags and note) of a run.
@@ -128,7 +134,9 @@ class Store:
         try:
             self._put(row_of(run | (user or {})))
         except RegistryError as error:
-            self.warn(f"The registry was not updated ({error}) The run goes on; `bkd registry rebuild` mends the index.")
+            self.warn(
+                f"The registry was not updated ({error}) The run goes on; `bkd registry rebuild` mends the index."
+            )
 
     def _put(self, row: dict[str, Any]) -> None:
         try:

@@ -141,4 +141,3 @@ def finite_or_fail(loss: float, position: Position) -> None:
             f"The loss is not finite at step {position.total} (epoch {position.epoch + 1}). "
             "Lower --learning-rate, or resume with --precision fp32 if the run used bf16."
         )
-

@@ -13,7 +13,9 @@ from bkd.text import clean
 
 Save = Annotated[str | None, typer.Option("--save", help="Save root; else BKD_SAVE, else ./save.", metavar="DIR")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
-RunRef = Annotated[str, typer.Argument(help="Id, unambiguous prefix of an id, name, or path of the run's folder.", metavar="RUN")]
+RunRef = Annotated[
+    str, typer.Argument(help="Id, unambiguous prefix of an id, name, or path of the run's folder.", metavar="RUN")
+]
 
 
 def warn(text: str) -> None:

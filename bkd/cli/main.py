@@ -106,7 +106,9 @@ def run(arguments: list[str]) -> int:
         return 2
     except click.ClickException as error:
         path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "bkd"
-        return _complain(f"{path}: {error.format_message()}", error.exit_code, hint=f"`{path} --help` lists what it takes.")
+        return _complain(
+            f"{path}: {error.format_message()}", error.exit_code, hint=f"`{path} --help` lists what it takes."
+        )
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)
         return 130

@@ -79,7 +79,9 @@ def _default_text(info: Any) -> str:
 
 def choices_of(info: Any) -> tuple[str, ...]:
     """Return the values that an enum field may have, () for others."""
-    return next((tuple(str(m.value) for m in t) for t in _types(info) if isinstance(t, type) and issubclass(t, Enum)), ())
+    return next(
+        (tuple(str(m.value) for m in t) for t in _types(info) if isinstance(t, type) and issubclass(t, Enum)), ()
+    )
 
 
 def _types(info: Any) -> tuple[Any, ...]:

@@ -33,7 +33,9 @@ class BayesianSpec(TrainSpec):
 
     kind: ClassVar[str] = "Bayesian"
 
-    vi: VariationalFamily = option(VariationalFamily.INDUCING, "Family of the posterior.", group="Variational inference")
+    vi: VariationalFamily = option(
+        VariationalFamily.INDUCING, "Family of the posterior.", group="Variational inference"
+    )
     bnn_ml_epochs: int | None = option(
         None, "Epochs without KL term first; unset: half of the epochs.", unit="epochs",
         group="Variational inference", ge=0,

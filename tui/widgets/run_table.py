@@ -98,9 +98,12 @@ class RunTable(ScrollView, can_focus=True):
         self._selected: str | None = None
         self._placed: list[Placed] = []
         self._strips: dict[int, Strip] = {}  # what each line in view shows
+        self._painted_size = Size()
 
     def render_line(self, y: int) -> Strip:
         """Return a line in view: the heading, a row, or blank."""
+        if self._painted_size != self.size:
+            self._lay_out()
         if y not in self._strips:
             self._strips[y] = self._build_line(y)
         return self._strips[y]
@@ -134,9 +137,7 @@ class RunTable(ScrollView, can_focus=True):
         self._arrange()
 
     def on_resize(self) -> None:
-        """Choose the columns that fit, and keep the cursor in view."""
-        self._placed = place(self.columns, self.size.width)
-        self._strips.clear()
+        """Keep the cursor in view."""
         self._scroll_to_cursor()
 
     def on_click(self, event: events.Click) -> None:
@@ -220,11 +221,19 @@ class RunTable(ScrollView, can_focus=True):
 
     def repaint_changed(self) -> None:
         """Format the lines in view again and repaint those that look different, also because time has passed."""
+        if self._painted_size != self.size:
+            self._lay_out()
         for y in range(self.size.height):
             strip = self._build_line(y)
             if strip != self._strips.get(y):
                 self._strips[y] = strip
                 self.refresh(Region(0, y, self.size.width, 1))
+
+    def _lay_out(self) -> None:
+        """Choose the columns that fit the present width."""
+        self._painted_size = self.size
+        self._placed = place(self.columns, self.size.width)
+        self._strips.clear()
 
     def _arrange(self) -> None:
         """Order the given rows and find the selected one again."""
