@@ -1,7 +1,7 @@
 """What is minimised: losses with named parts, and each example's gradient in its logits.
 
-The residual r_i of an example is the gradient of its own loss in its logits z_i, so the batch gradient of any parameter is
-the mean over the batch of J_i^T r_i. The gradient statistics of `bkd.noise` need nothing else of a loss.
+The residual r_i of an example is the gradient of its own loss in its logits z_i, so the batch gradient of any parameter
+is the mean over the batch of J_i^T r_i. The gradient statistics of `bkd.noise` need nothing else of a loss.
 """
 
 from collections.abc import Callable
@@ -54,8 +54,8 @@ class CrossEntropy:
 class MeanSquaredError:
     """Mean squared error with the one-hot label, a mean over classes as well as over the batch.
 
-    Source: Hamidi et al. (arXiv 2407.18041) define it on probabilities. On logits it trains towards logits 0 and 1, whose
-    softmax is nearly uniform when there are many classes.
+    Source: Hamidi et al. (arXiv 2407.18041) define it on probabilities. On logits it trains towards logits 0 and 1,
+    whose softmax is nearly uniform when there are many classes.
 
     Attributes:
         on: What is compared with the one-hot label: softmax(logits), or the logits as they are.
@@ -115,9 +115,9 @@ class Distillation:
         logits = full_precision(logits)
         weights = {"ce": 1 - self.alpha, "kd": self.alpha * self.kd_T * self.kd_S}
         parts = {"ce": _tracked(weights["ce"] > 0, lambda: F.cross_entropy(logits, labels))}
-        if target_probs is None:
-            self._check_unneeded()
-        else:
+        if target_probs is None and self.alpha > 0:
+            raise self._missing_target()
+        if target_probs is not None:
             parts["kd"] = _tracked(weights["kd"] > 0, lambda: self._divergence(logits, target_probs))
         loss = torch.stack([weights[name] * part for name, part in parts.items() if weights[name] > 0]).sum()
         return {"loss": loss} | {name: part.detach() for name, part in parts.items()}
@@ -128,7 +128,7 @@ class Distillation:
         if self.alpha == 0:
             return minus_one_hot(logits.softmax(1), labels)
         if target_probs is None:
-            self._check_unneeded()
+            raise self._missing_target()
         soft = (logits / self.kd_S).softmax(1) - target_probs.to(logits.dtype)
         soft = soft * (self.alpha * self.kd_T)
         if self.alpha == 1:
@@ -139,9 +139,8 @@ class Distillation:
         log_probs = (logits / self.kd_S).log_softmax(1)
         return F.kl_div(log_probs, target_probs.to(logits.dtype), reduction="batchmean")  # takes 0 log 0 as 0
 
-    def _check_unneeded(self) -> None:
-        if self.alpha > 0:
-            raise ValueError(f"target_probs are needed at alpha = {self.alpha}")
+    def _missing_target(self) -> ValueError:
+        return ValueError(f"target_probs are needed at alpha = {self.alpha}")
 
 
 def soften(probs: Tensor, temperature: float) -> Tensor:

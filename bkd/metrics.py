@@ -36,8 +36,8 @@ class Evaluation:
         """Take in one batch.
 
         Args:
-            log_probs: (B, C), log-probabilities in nats: log_softmax of logits, or `mean_log_probs` over draws. Logarithms
-                keep the NLL finite where a probability underflows.
+            log_probs: (B, C), log-probabilities in nats: log_softmax of logits, or `mean_log_probs` over draws.
+                Logarithms keep the NLL finite where a probability underflows.
             labels: (B,) int64.
         """
         log_probs = full_precision(log_probs)
@@ -54,10 +54,10 @@ class Evaluation:
         """Return the metrics of all examples so far.
 
         Returns:
-            "acc" and "acc5": fractions whose label is the most likely class, and among the five most likely; with fewer than
-                six classes acc5 is 1. "nll": mean of -log p_y in nats. "brier": mean over examples of the sum over classes
-                of (p_c - [c = y])^2, from 0 to 2. "ece": mean over examples of |accuracy - confidence| of their bin, a
-                fraction; 15 equal-width bins of the largest probability, each open below and closed above.
+            "acc" and "acc5": fractions whose label is the most likely class, and among the five most likely; with fewer
+                than six classes acc5 is 1. "nll": mean of -log p_y in nats. "brier": mean over examples of the sum over
+                classes of (p_c - [c = y])^2, from 0 to 2. "ece": mean over examples of |accuracy - confidence| of their
+                bin, a fraction; 15 equal-width bins of the largest probability, each open below and closed above.
 
         Raises:
             ValueError: Nothing was taken in yet.

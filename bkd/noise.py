@@ -1,18 +1,20 @@
 """Gradient noise of the last layer: how much the batch gradient would change with another batch.
 
-With d_i the residual of example i (the gradient of its loss in its logits) and phi_i the last layer's inputs, the gradient
-of one example in the last layer is g_i = d_i phi_i^T, so V = tr Cov(g_i) needs no per-example backward pass. The batch
-gradient has V / B. Figures of one batch are exact; ratios are of sums over the last 64 steps, never means of ratios.
+With d_i the residual of example i (the gradient of its loss in its logits) and phi_i the last layer's inputs, the
+gradient of one example in the last layer is g_i = d_i phi_i^T, so V = tr Cov(g_i) needs no per-example backward pass.
+The batch gradient has V / B. Figures of one batch are exact; ratios are of sums over the last 64 steps, never means of
+ratios.
 
 Nothing here reads a value on the host, so no function waits for the device; `convergence_noise` works on numbers.
 
-Source: Morad et al. (arXiv 2601.01484) for the question; the estimators are derived here. R, the noise ratio, and alpha*
-are about noise alone: a uniform teacher calms SGD and teaches nothing. Read them beside the bias.
+Source: Morad et al. (arXiv 2601.01484) for the question; the estimators are derived here. R, the noise ratio, and
+alpha* are about noise alone: a uniform teacher calms SGD and teaches nothing. Read them beside the bias.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import pairwise
 from math import isfinite, sqrt
 from operator import add
 
@@ -44,8 +46,8 @@ class LastLayer:
         logits: (B, C), the student's.
         labels: (B,) int64.
         phi: (B, F), the last layer's inputs.
-        teacher_probs: (B, C), the teacher's probabilities at temperature 1, whatever the loss distils at; None without a
-            teacher.
+        teacher_probs: (B, C), the teacher's probabilities at temperature 1, whatever the loss distils at; None without
+            a teacher.
     """
 
     residual: Tensor
@@ -85,7 +87,7 @@ def covariance(residual1: Tensor, residual2: Tensor, phi: Tensor, has_bias: bool
 def batch_gradient(residual: Tensor, phi: Tensor, has_bias: bool) -> Tensor:
     """Compute the last layer's gradient D^T Phi / B, (C, F), or (C, F + 1) with the bias as its last column."""
     total = _Moments.of(residual[None], phi, has_bias).total[0]
-    return total.unflatten(0, (residual.shape[1], -1)) / len(phi)
+    return total.view(residual.shape[1], -1) / len(phi)
 
 
 def shared_draw_variance(
@@ -98,8 +100,9 @@ def shared_draw_variance(
 ) -> Tensor:
     """Compute (B / S) sum_k |G_k - mean G|^2 / (K - 1): what a batch gains in noise by sharing the teacher's draws.
 
-    On the scale of V: divided by B it is a variance of the batch gradient. Of a draw's effect on g_i it holds what all examples
-    share and also, once, what is an example's own. Vtt holds the latter too, so Vtt plus this is too high by it.
+    On the scale of V: divided by B it is a variance of the batch gradient. Of a draw's effect on g_i it holds what all
+    examples share and also, once, what is an example's own. Vtt holds the latter too, so Vtt plus this is too high by
+    it.
 
     Args:
         residuals: (K, B, C), residuals against K >= 2 single draws of the teacher on the same batch.
@@ -107,8 +110,8 @@ def shared_draw_variance(
         has_bias: See `variance`.
         num_samples: S, draws that the teacher averages in the loss.
         batch_size: B of training, where the probe's batch has another size; default: the probe's.
-        subtract_own: Take off the examples' own part, tr Cov_i(g_ik - mean_k g_ik) / S. Vtt plus the rest is an unbiased
-            estimate of B times the variance of the batch gradient; it can be negative.
+        subtract_own: Take off the examples' own part, tr Cov_i(g_ik - mean_k g_ik) / S. Vtt plus the rest is an
+            unbiased estimate of B times the variance of the batch gradient; the rest can be negative.
     """
     if len(residuals) < 2:
         raise ValueError(f"residuals must hold at least 2 draws, got {len(residuals)}")
@@ -163,15 +166,16 @@ def convergence_noise(values: Sequence[float | None], learning_rates: Sequence[f
         k: Epochs looked at, at least 3.
 
     Returns:
-        None while there are fewer than k epochs, while the learning rate moved within them, or where a value is missing or
-        not finite.
+        None while there are fewer than k epochs, while the learning rate moved within them, or where a value is missing
+        or not finite.
     """
     recent, rates = values[-k:], learning_rates[-k:]
     if k < 3 or len(recent) < k or len(set(rates)) != 1:
         return None
-    if any(value is None or not isfinite(value) for value in recent):
+    known = [value for value in recent if value is not None and isfinite(value)]
+    if len(known) < k:
         return None
-    differences = [b - a for a, b in zip(recent, recent[1:], strict=False)]  # type: ignore[operator]
+    differences = [b - a for a, b in pairwise(known)]
     mean = sum(differences) / len(differences)
     return sqrt(sum((d - mean) ** 2 for d in differences) / (len(differences) - 1))
 
@@ -179,8 +183,8 @@ def convergence_noise(values: Sequence[float | None], learning_rates: Sequence[f
 class NoiseMeter:
     """Gradient noise of a run, step by step, kept on the training device.
 
-    Holds V, V11, Vtt, V1t, the shared draws' part and the bias of the last 64 steps. A step writes its own row, so meters with
-    the same rows go on bit-equal.
+    Holds V, V11, Vtt, V1t, the shared draws' part and the bias of the last 64 steps. A step writes its own row, so
+    meters with the same rows go on bit-equal.
     """
 
     KEYS = KEYS
@@ -191,8 +195,8 @@ class NoiseMeter:
         Args:
             has_bias: Whether the last layer has a bias.
             device: Where the figures are kept.
-            is_stochastic: Whether the teacher draws weights that a batch shares. The ratio, alpha* and the shared part are
-                NaN until every row has seen a probe, so probe at step 0.
+            is_stochastic: Whether the teacher draws weights that a batch shares. The shared part is NaN until the first
+                probe, the ratio and alpha* for 64 steps beyond a step without one, so probe at step 0.
         """
         self._has_bias = has_bias
         self._is_stochastic = is_stochastic
@@ -300,7 +304,7 @@ def _bias(cov: Tensor, products: Tensor, count: int) -> Tensor:
 
 
 def _row(moments: _Moments, shared: Tensor) -> Tensor:
-    """Return V, V11, Vtt, V1t, the shared part and the bias numerator; NaN where a teacher is needed and there is none."""
+    """Return V, V11, Vtt, V1t, the shared part and the bias numerator; without a teacher NaN but for the first two."""
     cov, products = moments.covariances()
     if len(cov) < 3:
         return F.pad(cov.diagonal(), (0, 4), value=torch.nan)

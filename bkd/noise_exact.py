@@ -1,7 +1,7 @@
 """Gradient noise over all parameters, from the gradient of every held-out example on its own.
 
-`bkd.noise` sees the last layer only. This is exact for the whole network and costs a backward pass per example and loss, so it
-is for a look at a few hundred images now and then.
+`bkd.noise` sees the last layer only. This is exact for the whole network and costs a backward pass per example and
+loss, so it is for a look at a few hundred images now and then.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ from torch.func import functional_call, vjp, vmap
 from bkd.losses import CrossEntropy, Distillation, Objective
 
 EXACT_KEYS = ("grad/noise_exact", "grad/noise_exact_onehot", "grad/noise_exact_teacher")
-CHUNK_ELEMENTS = 2**26  # per-example gradient elements held at once: 256 MiB in float32
+CHUNK_ELEMENTS = 2**26  # per-example gradient elements held at once, twice: 512 MiB in float32
 
 Parameters = dict[str, Tensor]
 ModelFunction = Callable[[Parameters, Tensor], Tensor]
@@ -79,43 +79,41 @@ def per_sample_noise(
     """Compute the trace of the covariance of per-example gradients over all parameters.
 
     Args:
-        model_fn: (parameters, images (n, ...)) -> logits (n, C), in which examples do not touch each other; `eval_function`
-            makes it of a network.
+        model_fn: (parameters, images (n, ...)) -> logits (n, C), in which examples do not touch each other;
+            `eval_function` makes it of a network.
         parameters: Those the gradient is taken in.
         objective: The loss in use.
         data: At least 2 examples.
-        chunk: Examples taken at once; default: what keeps their gradients within 256 MiB in float32.
+        chunk: Examples taken at once; default: what keeps their gradients within 512 MiB in float32.
 
     Returns:
-        (3,) float32 in the order of `EXACT_KEYS`: the loss in use, the labels alone, the teacher alone (NaN without one).
+        (3,) float32 in the order of `EXACT_KEYS`: the loss in use, the labels alone, the teacher alone (NaN without
+        one).
     """
     size = sum(p.numel() for p in parameters.values())
     chunk = chunk or max(1, min(len(data), CHUNK_ELEMENTS // (3 * size)))
-    squares, total = None, None
+    squares = torch.zeros((), dtype=torch.float64, device=data.images.device)  # (R,) after the first chunk
+    total = torch.zeros((), device=data.images.device)  # (R, P) after the first chunk
     for start in range(0, len(data), chunk):
         part = data[start : start + chunk]
         with torch.no_grad():
             residuals = part.residuals(model_fn(parameters, part.images), objective)
         gradients = _gradients(model_fn, parameters, part.images, residuals)
-        part_squares = sum(g.square().sum(dim=(0, *range(2, g.ndim)), dtype=torch.float64) for g in gradients)
-        part_total = [g.sum(0) for g in gradients]  # (R, *parameter)
-        squares = part_squares if squares is None else squares + part_squares
-        total = part_total if total is None else [a + b for a, b in zip(total, part_total, strict=True)]
-    assert isinstance(squares, Tensor) and total is not None
-    mean_square = sum(t.square().flatten(1).sum(1, dtype=torch.float64) for t in total) / len(data)
-    noise = (squares - mean_square) / (len(data) - 1)
+        squares = squares + gradients.square().sum((0, 2), dtype=torch.float64)
+        total = total + gradients.sum(0)
+    noise = (squares - total.square().sum(1, dtype=torch.float64) / len(data)) / (len(data) - 1)
     return torch.cat([noise, noise.new_full((3 - len(noise),), torch.nan)]).float()
 
 
-def _gradients(model_fn: ModelFunction, parameters: Parameters, images: Tensor, residuals: Tensor) -> list[Tensor]:
-    """Return the per-example gradients (n, R, *parameter) of R losses with residuals (R, n, C)."""
+def _gradients(model_fn: ModelFunction, parameters: Parameters, images: Tensor, residuals: Tensor) -> Tensor:
+    """Return the per-example gradients (n, R, P) in all P parameters of R losses with residuals (R, n, C)."""
 
-    def of_one(image: Tensor, residual: Tensor) -> Parameters:  # (channels, H, W), (R, C)
-        logits, pull = vjp(lambda p: model_fn(p, image[None])[0], parameters)
+    def of_one(image: Tensor, residual: Tensor) -> Tensor:  # (channels, H, W), (R, C)
+        logits, pull, *_ = vjp(lambda p: model_fn(p, image[None])[0], parameters)
         pulled: Parameters = vmap(lambda r: pull(r)[0])(residual.to(logits.dtype))
-        return pulled
+        return torch.cat([gradient.flatten(1) for gradient in pulled.values()], dim=1)
 
-    return list(vmap(of_one)(images, residuals.transpose(0, 1)).values())
+    return vmap(of_one)(images, residuals.transpose(0, 1))
 
 
 @contextmanager

@@ -116,6 +116,8 @@ ANSI = Theme(
     error="ansi_red",
     variables={
         **_focus("ansi_cyan", "ansi_black"),
+        "ansi-background": "ansi_black",
+        "ansi-foreground": "ansi_white",
         "block-cursor-blurred-background": "ansi_bright_black",
         "block-cursor-blurred-foreground": "ansi_bright_white",
         "series-1": "ansi_yellow",

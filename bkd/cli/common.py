@@ -11,10 +11,21 @@ import typer
 from bkd.store import Store
 from bkd.text import clean
 
+
+def complete_runs(incomplete: str, role: str | None = None) -> list[str]:
+    """Return the ids that start with what was typed, for shell completion."""
+    return [row["id"] for row in Store().registry.rows(role) if row["id"].startswith(incomplete)]
+
+
 Save = Annotated[str | None, typer.Option("--save", help="Save root; else BKD_SAVE, else ./save.", metavar="DIR")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 RunRef = Annotated[
-    str, typer.Argument(help="Id, unambiguous prefix of an id, name, or path of the run's folder.", metavar="RUN")
+    str,
+    typer.Argument(
+        help="Id, unambiguous prefix of an id, name, or path of the run's folder.",
+        metavar="RUN",
+        autocompletion=complete_runs,
+    ),
 ]
 
 

@@ -6,15 +6,14 @@ from typing import Annotated, Any
 import typer
 
 from bkd.cli.common import Json, Save, open_store, print_json, single
-from bkd.cli.printing import print_lines, status_text, terminal_width, value_text
+from bkd.cli.printing import metric_text, print_lines, status_text, terminal_width, value_text
 from bkd.errors import SpecError
 from bkd.store import Store
-from bkd.text import Column, clean, format_table, percent
+from bkd.text import Column, clean, format_table
 
 Run = dict[str, Any]
 
 _IDENTITY = ("role", "kind", "arch", "student_arch", "dataset", "teacher", "trial")
-_PERCENT = ("acc", "acc5", "ece")
 
 
 def compare(
@@ -37,7 +36,7 @@ def compare(
     )
     lines += [
         "",
-        *_table("metric", runs, {key: [_metric_text(key, v) for v in values] for key, values in metrics.items()}),
+        *_table("metric", runs, {key: [metric_text(key, v) for v in values] for key, values in metrics.items()}),
     ]
     if everything:
         lines += ["", "Settings that agree", *(f"  {clean(key)}  {value_text(value)}" for key, value in same.items())]
@@ -73,11 +72,6 @@ def metric_keys(runs: list[Run]) -> list[str]:
 
 def _head(runs: list[Run], different: dict[str, list[Any]]) -> dict[str, list[Any]]:
     return {"name": [run.get("name") for run in runs], "status": [status_text(run) for run in runs], **different}
-
-
-def _metric_text(key: str, value: Any) -> str:
-    is_percent = key.partition("/")[2].removesuffix("_sd") in _PERCENT
-    return percent(value) if is_percent and isinstance(value, (int, float)) else value_text(value)
 
 
 def _table(title: str, runs: list[Run], rows: dict[str, list[str]]) -> list[str]:

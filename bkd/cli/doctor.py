@@ -141,9 +141,8 @@ def colours(environment: Any) -> str:
 
 def problems(report: dict[str, Any]) -> list[str]:
     """Return what is wrong, each with what to do about it."""
-    found = [
-        f"{name} is not installed. Run `make install`." for name, version in report["packages"].items() if not version
-    ]
+    missing = [name for name, version in report["packages"].items() if not version]
+    found = [f"{name} is not installed. Run `pip install {name}`." for name in missing]
     if (report["devices"] or {}).get("error"):
         found.append(f"{report['devices']['error']}. Install torch again.")
     where = report["save"]

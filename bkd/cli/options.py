@@ -8,6 +8,7 @@ from typing import Any, Union, get_args, get_origin
 import click
 from typer.core import TyperCommand, TyperOption
 
+from bkd.cli.common import complete_runs
 from bkd.specs import RunSpec
 
 WITHOUT_EFFECT = {
@@ -66,7 +67,7 @@ def _option(field: str, info: Any) -> click.Option:
     return TyperOption(
         param_decls=names, default=None, type=bool if is_flag else str, is_flag=is_flag or None,
         help=info.description + _default_text(info), rich_help_panel=extra["group"], show_default=False,
-        metavar=None if is_flag else metavar(info), shell_complete=_completer(field, info),
+        metavar=None if is_flag else metavar(info), autocompletion=_completer(field, info),
     )  # fmt: skip
 
 
@@ -104,17 +105,10 @@ def _completer(field: str, info: Any) -> Callable[..., list[str]] | None:
 
     known = {"arch": ARCHITECTURES, "student": ARCHITECTURES, "dataset": tuple(DATASETS)}.get(field, choices_of(info))
     if field == "teacher":
-        return lambda ctx, param, incomplete: complete_runs(incomplete, role="teacher")
+        return lambda ctx, args, incomplete: complete_runs(incomplete, role="teacher")
     if not known:
         return None
-    return lambda ctx, param, incomplete: [name for name in known if name.startswith(incomplete)]
-
-
-def complete_runs(incomplete: str, role: str | None = None) -> list[str]:
-    """Return the ids that start with what was typed, for shell completion."""
-    from bkd.store import Store
-
-    return [row["id"] for row in Store().registry.rows(role) if row["id"].startswith(incomplete)]
+    return lambda ctx, args, incomplete: [name for name in known if name.startswith(incomplete)]
 
 
 def _launch_options() -> list[click.Option]:

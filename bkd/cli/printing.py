@@ -5,7 +5,9 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from bkd.text import Column, cell_width, clean, fit, format_table, number
+from bkd.text import Column, cell_width, clean, fit, format_table, number, percent
+
+_SHARES = ("acc", "acc5", "ece")  # shown as percent
 
 
 def terminal_width() -> int | None:
@@ -41,6 +43,12 @@ def value_text(value: Any) -> str:
     if isinstance(value, list):
         return clean(",".join(map(str, value)))
     return clean(str(value))
+
+
+def metric_text(key: str, value: Any) -> str:
+    """Return a metric as text; accuracies and calibration errors, and their spread, as percent."""
+    is_share = key.partition("/")[2].removesuffix("_sd") in _SHARES
+    return percent(value) if is_share and isinstance(value, (int, float)) else value_text(value)
 
 
 def status_text(row: Mapping[str, Any]) -> str:

@@ -5,7 +5,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from bkd.cli.common import Json, RunRef, Save, open_store, print_json, single
-from bkd.cli.printing import accuracy, architectures, labelled, metric, print_lines, status_text, terminal_width
+from bkd.cli.printing import (
+    accuracy,
+    architectures,
+    labelled,
+    metric,
+    metric_text,
+    print_lines,
+    status_text,
+    terminal_width,
+)
 from bkd.cli.results import results_table
 from bkd.cli.settings import chosen
 from bkd.paths import RunFolder
@@ -37,8 +46,10 @@ def describe(store: Store, folder: RunFolder, run: Run, now: float) -> Iterator[
     yield from _section("Other settings", labelled(rest))
     yield from _section("Split", labelled(run.get("split") or {}))
     yield from _section("Environment", labelled(run.get("environment") or {}))
-    results = run.get("results") or {}
-    yield from _section("Results", list(results_table(results, terminal_width())) if results else last_figures(run))
+    if run.get("results"):
+        yield from _section("Results", list(results_table(run["results"], terminal_width())))
+    else:
+        yield from _section("Last epoch", last_figures(run))
     yield from _section("Gradient noise (last layer)", gradient_noise(run))
     if run.get("status") == Status.FAILED:
         yield from _section("Failure", failure(folder, run))
@@ -110,7 +121,8 @@ def _family(rows: list[Run], title: str) -> list[str]:
 def last_figures(run: Run) -> list[str]:
     """Return the last epoch's figures of a run that was not evaluated yet."""
     metrics = run.get("metrics") or {}
-    return labelled({key: metrics[key] for key in metrics if key.startswith(("val/", "test/")) and "/grad" not in key})
+    shown = [key for key in metrics if key.startswith(("train/", "val/", "test/")) and "/grad" not in key]
+    return labelled({key: metric_text(key, metrics[key]) for key in shown})
 
 
 def gradient_noise(run: Run) -> list[str]:

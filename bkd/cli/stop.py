@@ -11,7 +11,7 @@ from bkd.cli.common import Json, Save, open_store, print_json, single
 from bkd.errors import RunBusy, SpecError
 from bkd.runfile import UNFINISHED
 from bkd.store import Store
-from bkd.text import clean
+from bkd.text import clean, count
 
 
 def stop(
@@ -58,7 +58,7 @@ def _stop(store: Store, run_id: str, *, is_asked: bool) -> dict[str, Any]:
 def _sentence(run: dict[str, Any]) -> str:
     status = str(run["message"] or run["status"]) if run["status"] == "stopped" else str(run["status"])
     hint = f" `bkd resume {run['id']}` goes on." if run["status"] == "stopped" else ""
-    return f"{run['id']} is {clean(status)} in epoch {run['epoch']} of {run['epochs']}.{hint}"
+    return f"{run['id']} is {clean(status)} after {run['epoch']} of {count(run['epochs'], 'epoch')}.{hint}"
 
 
 app = single(stop)

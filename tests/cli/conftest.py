@@ -64,7 +64,8 @@ class SaveRoot:
         kind, trial = fields["kind"], fields.get("trial", 1)
         run = {
             "v": 1, "name": name, "student_arch": None, "dataset": "digits", "status": "done", "epoch": 10,
-            "epochs": 10, "created": CREATED + self.written, "started": CREATED + 5, "ended": CREATED + 65, "teacher": None,
+            "epochs": 10, "created": CREATED + self.written, "started": CREATED + 5, "ended": CREATED + 65,
+            "teacher": None,
             "trial": trial, "host": this_host(), "message": None, "metrics": {"test/acc": 0.9537, "test/ece": 0.02},
             "results": {}, "lineage": {}, "environment": {"device": "cpu"}, "split": {"train": 1293, "val": 144},
             "spec": {"type": "train", "kind": kind, "arch": fields["arch"], "epochs": 10, "dataset": "digits",

@@ -1,5 +1,3 @@
-import threading
-
 import pytest
 
 from bkd.cli.logs import LogTail, follow_log
@@ -10,7 +8,8 @@ from bkd.specs import DistillSpec
 
 RESULT = {
     "acc": 0.9537, "acc5": 1.0, "nll": 0.1234, "brier": 0.07, "ece": 0.0211, "images": 360, "samples": 4,
-    "repetitions": 5, "spread": {"acc": 0.0021, "acc5": 0.0, "nll": 0.001, "brier": 0.001, "ece": 0.002, "probs": 0.0123},
+    "repetitions": 5,
+    "spread": {"acc": 0.0021, "acc5": 0.0, "nll": 0.001, "brier": 0.001, "ece": 0.002, "probs": 0.0123},
 }  # fmt: skip
 
 
@@ -100,6 +99,14 @@ def test_unknown_and_ambiguous_runs_exit_with_2(root, bkd):
     assert "No run answers to 'zzzz'" in unknown.err
     assert "ambiguous: aaaa1111, aaaa2222" in ambiguous.err
     assert bkd("show", "/nowhere/run").code == 2
+
+
+def test_before_the_evaluation_the_last_epoch_is_shown(root, bkd):
+    root.teacher("aaaa1111", status="stopped", metrics={"val/acc": 0.5, "val/nll": 1.25, "val/grad/noise": 3.0})
+    shown = bkd("show", "aaaa").out.split("Last epoch")[1]
+    assert "val/acc  50.00%" in shown
+    assert "val/nll  1.25" in shown
+    assert "val/grad" not in shown
 
 
 # ---- logs
@@ -260,10 +267,3 @@ def test_export_to_nowhere_fails_clearly(root, bkd, tmp_path):
     assert answer.code != 0
     assert "file.csv" in answer.err
     assert bkd("export", "aaaa", "--format", "xml").code == 2
-
-
-def test_threads_are_left_alone(root, bkd):
-    root.teacher("aaaa1111")
-    before = threading.active_count()
-    bkd("list")
-    assert threading.active_count() == before

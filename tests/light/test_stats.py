@@ -3,6 +3,10 @@
 import math
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats as oracle
+
 from bkd.stats import (
     mean_interval,
     paired_t_test,
@@ -12,9 +16,6 @@ from bkd.stats import (
     t_quantile,
     welch_t_test,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy import stats as oracle
 
 A = [0.951, 0.947, 0.958, 0.949, 0.955]
 B = [0.944, 0.946, 0.951, 0.941, 0.949]

@@ -38,9 +38,7 @@ def test_residual_is_each_examples_gradient(objective: Objective, batch: tuple[T
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES, ids=repr)
-def test_batch_gradient_is_the_mean_of_residuals(
-    objective: Objective, batch: tuple[Tensor, Tensor, Tensor]
-) -> None:
+def test_batch_gradient_is_the_mean_of_residuals(objective: Objective, batch: tuple[Tensor, Tensor, Tensor]) -> None:
     logits, labels, probs = batch
     z = logits.clone().requires_grad_()
     objective.terms(z, labels, probs)["loss"].backward()

@@ -28,7 +28,7 @@ def naive(log_probs: Tensor, labels: Tensor) -> tuple[dict[str, float], list[lis
     sums = dict.fromkeys(("acc", "acc5", "nll", "brier"), 0.0)
     bins: list[list[tuple[float, bool]]] = [[] for _ in range(15)]
     for row, label in zip(log_probs.exp().tolist(), labels.tolist(), strict=True):
-        ranked = sorted(range(classes), key=lambda c: -row[c])  # noqa: B023
+        ranked = sorted(range(classes), key=lambda c, row=row: -row[c])
         sums["acc"] += ranked[0] == label
         sums["acc5"] += label in ranked[:5]
         sums["nll"] -= math.log(row[label])

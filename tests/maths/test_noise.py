@@ -80,7 +80,8 @@ def test_last_layer_figures_equal_per_sample_gradients(has_bias: bool) -> None:
 
     figures = NoiseMeter(has_bias).update(0, LastLayer(r["mixed"], logits, labels, phi, probs)).double()
     assert figures.isnan().tolist() == [key == "grad/noise_shared" for key in KEYS]
-    exact = torch.stack([v["mixed"], v["onehot"], v["teacher"], v["teacher"] / v["onehot"], bias / v["onehot"], expected])
+    ratios = [v["teacher"] / v["onehot"], bias / v["onehot"], expected]
+    exact = torch.stack([v["mixed"], v["onehot"], v["teacher"], *ratios])
     torch.testing.assert_close(figures[[0, 1, 2, 4, 5, 6]], exact, rtol=1e-6, atol=1e-7)
 
 
@@ -156,7 +157,7 @@ def test_bias_is_unbiased(offset: float) -> None:
 
 
 def teacher_draws(phi: Tensor, mean: Tensor, passes: int, num_samples: int = 1) -> Tensor:
-    """Probabilities (passes, B, C) of a linear teacher whose weights are drawn once a pass and sample, shared by the batch.
+    """Probabilities (passes, B, C) of a linear teacher that draws weights once a pass and sample for the whole batch.
 
     Phi is (B, F) or (passes, B, F).
     """
@@ -327,14 +328,8 @@ def test_nothing_waits_for_the_device(has_teacher: bool) -> None:
 
 def test_offline_equals_one_large_batch() -> None:
     whole = make_batch(11, size=30)
-    parts = []
-    for piece in (slice(0, 7), slice(7, 29), slice(29, 30)):
-        parts.append(
-            LastLayer(
-                whole.residual[piece], whole.logits[piece], whole.labels[piece], whole.phi[piece],
-                whole.teacher_probs[piece],
-            )
-        )  # fmt: skip
+    columns = (whole.residual, whole.logits, whole.labels, whole.phi, whole.teacher_probs)
+    parts = [LastLayer(*rows) for rows in zip(*(column.split([7, 22, 1]) for column in columns), strict=True)]
     shared = torch.tensor(0.3)
     expected = NoiseMeter(True, is_stochastic=True).update(0, whole, shared)
     torch.testing.assert_close(noise.offline(iter(parts), True, shared), expected)

@@ -9,7 +9,7 @@ from bkd.noise_exact import EXACT_KEYS, HeldOut, eval_function, per_sample_noise
 
 
 class Net(nn.Module):
-    """A small network with all that may go wrong: batch norm, an in-place activation, a parameter that is not trained."""
+    """A small network with what may go wrong: batch norm, in-place activations, a parameter that is not trained."""
 
     def __init__(self) -> None:
         super().__init__()

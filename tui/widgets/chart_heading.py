@@ -16,6 +16,9 @@ from bkd.text import cell_width, clean, fit, number
 KEY = "━"
 """A series' sign in the legend, in its colour."""
 
+VALUE_CELLS = 7
+"""A value takes at least these, so that what stands behind it stays where it is while the value changes."""
+
 NEGLIGIBLE = 1e-9
 """Weight in the moving average below which an older value does not change what is read."""
 
@@ -61,7 +64,8 @@ class Heading:
             line.append(Piece(f"  {self.at}", "mark"))
         for index, (name, value) in enumerate(legend):
             line.append(Piece(f"  {KEY}", f"series-{index % 4 + 1}"))
-            line.append(Piece("".join(f" {word}" for word in (clean(name), value) if word), "text"))
+            words = (clean(name), f"{value:<{VALUE_CELLS}}" if value else "")
+            line.append(Piece("".join(f" {word}" for word in words if word), "text"))
         if settings:
             line.append(Piece("  " + " ".join(settings), "text"))
         return line

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
 from bkd.chart import Frame, Series, Span, draw
@@ -90,6 +90,13 @@ def take(series: Sequence[Series], view: View, width: int, height: int) -> Pictu
     return Picture(width, view.heading(series).pieces(width), frame)
 
 
+def with_old_values(picture: Picture, before: Picture | None) -> Picture:
+    """Return a picture whose heading still shows the values of an earlier one, where nothing else in it differs."""
+    if before is None or _shape(picture.heading) != _shape(before.heading):
+        return picture
+    return replace(picture, heading=before.heading)
+
+
 def _tone(run: Run) -> str:
     """Return the component class, without prefix, of a run."""
     if run.series is None:
@@ -100,9 +107,14 @@ def _tone(run: Run) -> str:
 def _changed_pieces(before: Sequence[Piece], after: Sequence[Piece]) -> list[Span]:
     """Return the span from the first to the last piece that differ; the whole line when pieces have moved."""
     ends = list(accumulate(cell_width(piece.text) for piece in after))
-    if [(cell_width(p.text), p.tone) for p in before] != [(cell_width(p.text), p.tone) for p in after]:
+    if _shape(before) != _shape(after):
         return [Span(0, 0, ends[-1])]
     changed = [i for i, (old, new) in enumerate(zip(before, after, strict=True)) if old != new]
     if not changed:
         return []
     return [Span(0, ends[changed[0]] - cell_width(after[changed[0]].text), ends[changed[-1]])]
+
+
+def _shape(pieces: Sequence[Piece]) -> list[tuple[int, str]]:
+    """Return each piece's cells and colour."""
+    return [(cell_width(piece.text), piece.tone) for piece in pieces]

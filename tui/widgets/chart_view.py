@@ -7,7 +7,8 @@ side, and one new point at the end of a curve costs the cells of one slice inste
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -19,16 +20,18 @@ from textual.errors import NoWidget
 from textual.geometry import Region
 from textual.reactive import reactive
 from textual.strip import Strip
+from textual.timer import Timer
 from textual.widget import Widget
 
 from bkd.chart import Plot, Series, draw
 from bkd.chart_axis import Range
-from tui.widgets.chart_picture import Picture, View, take
+from tui.widgets.chart_picture import Picture, View, take, with_old_values
 from tui.widgets.chart_window import Window
 
-SLICES = 8
+SLICES = 16
 SMOOTHINGS = (0.0, 0.6, 0.9, 0.97, 0.99)
 ZOOM, PAN = 0.5, 0.25
+LEGEND_PERIOD_S = 1.0
 
 
 class ChartSlice(Widget):
@@ -81,7 +84,15 @@ class ChartView(Widget, can_focus=True):
     crosshair: reactive[float | None] = reactive(None, repaint=False, init=False)
     """The x whose values are shown; None for the last ones and no crosshair."""
 
-    def __init__(self, title: str, *, unit: str = "", x_name: str = "step", id: str | None = None) -> None:
+    def __init__(
+        self,
+        title: str,
+        *,
+        unit: str = "",
+        x_name: str = "step",
+        id: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Create an empty chart.
 
         Args:
@@ -89,8 +100,12 @@ class ChartView(Widget, can_focus=True):
             unit: Their unit, shown behind the title.
             x_name: What x counts, shown beside the crosshair's place.
             id: Id in the DOM.
+            clock: Seconds, for the pace of the legend.
         """
         super().__init__(id=id)
+        self._clock = clock
+        self._legend_at = -math.inf
+        self._legend_timer: Timer | None = None
         self._title = f"{title} ({unit})" if unit else title
         self._x_name = x_name
         self._series: Sequence[Series] = ()
@@ -201,19 +216,35 @@ class ChartView(Widget, can_focus=True):
     def set_series(self, series: Sequence[Series]) -> None:
         """Replace the curves; what looks different is repainted, nothing at all while the chart is out of view."""
         self._series = series
-        self.redraw()
+        self._redraw(is_hasty=self.crosshair is None)
 
     def redraw(self) -> None:
         """Draw again and repaint the cells that changed; while out of view, as soon as it comes into view."""
+        self._redraw(is_hasty=False)
+
+    def _redraw(self, is_hasty: bool) -> None:
+        """Draw again; in haste the legend keeps its values until its turn: they cost more bytes than the curves."""
         if not self._is_in_view():
             self._put_off()
             return
-        before, self._picture = self._picture, self._take()
+        before, picture = self._picture, self._take()
+        wait_s = self._legend_at + LEGEND_PERIOD_S - self._clock() if is_hasty else 0.0
+        if wait_s > 0:
+            picture = with_old_values(picture, before)
+            self._legend_timer = self._legend_timer or self.set_timer(wait_s, self._legend_turn)
+        else:
+            self._legend_at = self._clock()
+        self._picture = picture
         if before is None:
             self._strips.clear()
         for span in self._picture.changes(before):
             self._strips.pop(span.row, None)
             self._refresh_cells(*span)
+
+    def _legend_turn(self) -> None:
+        """Show the values that waited."""
+        self._legend_timer = None
+        self.redraw()
 
     def _put_off(self) -> None:
         """Forget the picture, so that a new one is drawn when a line of it is needed."""
