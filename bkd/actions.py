@@ -46,7 +46,7 @@ def _relative(store: Store, folder: RunFolder) -> str:
         return str(folder.path.resolve().relative_to(store.root.resolve()))
     except ValueError:
         raise SpecError(
-            f"distill.teacher {folder.path} lies outside the save root {store.root}. Give --save the root that holds it."
+            f"distill.teacher {folder.path} lies outside the save root {store.root}. Give its own with --save."
         ) from None
 
 

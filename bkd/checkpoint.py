@@ -1,4 +1,4 @@
-"""Checkpoints: one folder made by one rename, safetensors for tensors, JSON with hashes for the rest. Never a pickle."""
+"""Checkpoints: one folder made by one rename, safetensors for tensors, JSON with hashes for the rest; no pickle."""
 
 import hashlib
 import os

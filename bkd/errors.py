@@ -4,8 +4,8 @@
 class BkdError(Exception):
     """A person's mistake or a state of the machine that a person can mend.
 
-    The message is one sentence that names the field, the value and what is allowed, and a second that says what to do. The
-    command line prints it without a traceback and exits with `exit_code`.
+    The message is one sentence that names the field, the value and what is allowed, and a second that says what to do.
+    The command line prints it without a traceback and exits with `exit_code`.
     """
 
     exit_code = 2

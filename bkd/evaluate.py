@@ -1,4 +1,4 @@
-"""Evaluation of a trained network on held-out images: accuracy, likelihood, calibration, and their spread over draws."""
+"""Evaluation of a trained network on held-out images: accuracy, likelihood, calibration, spread over draws."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -41,8 +41,8 @@ def evaluate(predictor: Teacher, batches: Callable[[], Iterable[Batch]], samplin
 
     Returns:
         Means over repetitions of acc, acc5, brier, ece (fractions) and nll (nats), the `reliability` table of the first
-        repetition, `images`, `samples`, `repetitions`, and for a stochastic predictor `spread`: the standard deviation of
-        each figure over repetitions and `probs`, the standard deviation of a class probability between single draws,
+        repetition, `images`, `samples`, `repetitions`, and for a stochastic predictor `spread`: the standard deviation
+        of each figure over repetitions and `probs`, the standard deviation of a class probability between single draws,
         averaged over images and classes.
     """
     repetitions = sampling.repetitions if predictor.is_stochastic else 1

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,8 +24,8 @@ MIN_GRACE_S = 10.0  # between SIGTERM and SIGKILL
 def spawn(folders: Sequence[RunFolder], *, resume: bool = False) -> int:
     """Start one child for the runs in `folders` and return its process id.
 
-    The child leads its own session, so that neither a closed app nor a lost terminal reaches it, and inherits the locked
-    run.lock of each folder, so that no moment passes without an owner.
+    The child leads its own session, so that neither a closed app nor a lost terminal reaches it, and inherits the
+    locked run.lock of each folder, so that no moment passes without an owner.
 
     Raises:
         RunBusy: If one of the runs is running.
@@ -33,7 +34,7 @@ def spawn(folders: Sequence[RunFolder], *, resume: bool = False) -> int:
     locks: list[int] = []
     try:
         for folder in folders:
-            locks.append(acquire(folder.lock))
+            locks.append(acquire(folder.lock))  # noqa: PERF401 - those taken are freed if a later one is busy
         try:
             log = os.open(folders[0].log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         except OSError as error:
@@ -47,6 +48,7 @@ def spawn(folders: Sequence[RunFolder], *, resume: bool = False) -> int:
             os.close(log)
         for lock in locks:
             _note_owner(lock, process.pid)
+        threading.Thread(target=process.wait, daemon=True, name="reaper").start()  # no zombies in a long-lived app
     finally:
         for lock in locks:
             os.close(lock)  # the child has its own copy; the lock lives until the last one closes
@@ -86,7 +88,7 @@ def grace_s(folder: RunFolder) -> float:
 def stop(folder: RunFolder, run: Mapping[str, Any], *, wait: bool = True) -> str:
     """Ask a run to finish its step, write a checkpoint and stop; kill it if it does not.
 
-    A run that shares its process with others is asked through `stop.request`; the last one, or the only one, by SIGTERM.
+    A run that shares its process with others is asked through `stop.request`, the only one by SIGTERM.
 
     Returns:
         The status that the run ends with; its status now if `wait` is False.

@@ -13,6 +13,7 @@ from bkd.bayes.schedule import kl_weight
 from bkd.data.batches import Batch
 from bkd.losses import Objective
 from bkd.metrics import Evaluation
+from bkd.models.network import Network
 from bkd.noise import KEYS, LastLayer, NoiseMeter, convergence_noise, full_variance, offline, shared_draw_variance
 from bkd.rng import generator
 from bkd.teachers import LogitsPrediction, Prediction, Teacher
@@ -53,7 +54,7 @@ class Recipe:
         num_samples: S, weight draws per prediction in validation and test.
     """
 
-    network: nn.Module
+    network: Network
     objective: Objective
     posterior: WeightPosterior | None = None
     kl: KLSchedule | None = None
@@ -234,7 +235,7 @@ class Learner:
         return shared_draw_variance(residuals, seen.phi, self.has_bias, self.settings.teacher_samples)
 
     def _probe_all_parameters(self, targets: Targets, other: Targets, position: Position) -> Tensor:
-        """Measure `grad/noise_full` by a second batch at the same weights; leaves weights, statistics and gradients as found."""
+        """Measure `grad/noise_full` by a second batch at the same weights; buffers and gradients stay as found."""
         first = [p.grad for p in self._parameters]
         buffers = [(b, b.clone()) for b in self.network.buffers()]
         self._backward(other, position, "probe-weights")
@@ -265,7 +266,8 @@ class Learner:
         Returns:
             acc, acc5, nll, brier, ece and the loss in use on this split, and the last layer's gradient noise there.
         """
-        evaluation, losses, chunks, shared = Evaluation(), [], [], None
+        evaluation, losses, shared = Evaluation(), [], None
+        chunks: list[LastLayer] = []
         draws = generator(self.settings.seed, "validate", epoch, 0, self.settings.device)
         was_training = self.network.training
         self.network.eval()

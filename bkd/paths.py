@@ -84,7 +84,8 @@ def student_folder(
 ) -> str:
     """Return a student's folder relative to the save root; `setting` is (alpha, kd_T, kd_S)."""
     alpha, kd_t, kd_s = setting
-    return f"students/T:{teacher_arch}_S:{student_arch}/{teacher_kind}/lambd_{alpha:g}tempt_{kd_t:g}temps_{kd_s:g}/{run_name}"
+    folder = f"lambd_{alpha:g}tempt_{kd_t:g}temps_{kd_s:g}"
+    return f"students/T:{teacher_arch}_S:{student_arch}/{teacher_kind}/{folder}/{run_name}"
 
 
 def run_name(arch: str, dataset: str, trial: int, run_id: str) -> str:

@@ -77,9 +77,7 @@ def check_teacher(teacher: Mapping[str, Any], status: str, *, has_weights: bool)
     """
     ref = f"{teacher['id']} ({teacher['name']})"
     if teacher.get("role") != "teacher":
-        raise SpecError(
-            f"distill.teacher must be a teacher, {ref} is a {teacher.get('role')}. `bkd list --role teacher` shows them."
-        )
+        raise SpecError(f"distill.teacher must be a teacher, {ref} is none. `bkd list --role teacher` lists them.")
     if status not in USABLE_TEACHER:
         raise SpecError(f"distill.teacher {ref} is {status}. Wait until it is done (`bkd watch {teacher['id']}`).")
     if not has_weights:

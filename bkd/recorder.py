@@ -183,5 +183,5 @@ def summary(
 
 
 def _event_value(key: str, value: float) -> float | None:
-    """Gradient figures that do not exist are NaN on the device and absent in an event; any other NaN is a fault to show."""
+    """Turn a gradient figure that does not exist, NaN on the device, into None; any other NaN is a fault to show."""
     return None if key.startswith("grad/") and math.isnan(value) else value

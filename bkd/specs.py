@@ -107,7 +107,7 @@ class RunSpec(BaseModel):
         LearningRateSchedule.STEP, "step multiplies at milestones; cosine falls to 0 at the end.", group="Optimisation"
     )
     lr_decay_epochs: EpochList | None = option(
-        None, "Epochs at which the learning rate is multiplied, as 100,150; unset: the paper's, scaled to the run's length.",
+        None, "Epochs at which the learning rate is multiplied, as 100,150; unset: the paper's, scaled to the length.",
         unit="epochs", group="Optimisation",
     )  # fmt: skip
     lr_decay_rate: float = option(0.1, "Factor at each milestone.", group="Optimisation", gt=0, le=1)
@@ -270,7 +270,8 @@ def command_name(cls: type[RunSpec]) -> str:
 
 
 _LIMITS = {
-    "greater_than": ("gt", ">"), "greater_than_equal": ("ge", ">="), "less_than": ("lt", "<"), "less_than_equal": ("le", "<="),
+    "greater_than": ("gt", ">"), "greater_than_equal": ("ge", ">="),
+    "less_than": ("lt", "<"), "less_than_equal": ("le", "<="),
 }  # fmt: skip
 
 
@@ -286,7 +287,7 @@ def _sentence(fault: Any, text: str) -> str:
         return "is no setting of this run."
     if kind == "enum":
         return f"must be {fault['ctx']['expected'].replace(chr(39), '')}, got {got}."
-    if kind.endswith("_parsing") or kind.endswith("_type"):
+    if kind.endswith(("_parsing", "_type")):
         words = {"int": "a whole number", "float": "a number", "bool": "true or false"}
         want = next((word for start, word in words.items() if kind.startswith(start)), text.lower())
         return f"must be {want}, got {got!r}."

@@ -18,8 +18,8 @@ class _Pending:
 class HostCopies:
     """Copies small device tensors to the host in the background, in order.
 
-    On a GPU a copy starts behind the step's kernels and is collected when it has arrived, usually a step or two later; on a
-    CPU it is there at once.
+    On a GPU a copy starts behind the step's kernels and is collected when it has arrived, usually a step or two later;
+    on a CPU it is there at once.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class HostCopies:
             self._pending.append(_Pending(label, figures.cpu(), None))
             return
         host = torch.empty(figures.shape, dtype=figures.dtype, pin_memory=True).copy_(figures, non_blocking=True)
-        arrival = torch.cuda.Event()
+        arrival = torch.cuda.Event()  # type: ignore[no-untyped-call]
         arrival.record()
         self._pending.append(_Pending(label, host, arrival))
 

@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -36,7 +36,7 @@ def demo(save: Save = None, as_json: Json = False) -> int:
     """
     store, began = open_store(save), time.monotonic()
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # two runs at a time, a thread each: the networks are tiny
-    say = (lambda text: None) if as_json else click.echo
+    say: Callable[[str], None] = _silent if as_json else click.echo
     say("Two teachers, then three students of each, WRN-16-1 on scikit-learn's digits.")
     teachers = run_all(store, [_teacher_spec(kind) for kind in KINDS], say)
     specs = [_student_spec(teacher["id"], trial) for trial in TRIALS for teacher in teachers]
@@ -48,6 +48,10 @@ def demo(save: Save = None, as_json: Json = False) -> int:
     say(f"Done in {duration(time.monotonic() - began)}.\n")
     print_groups(groups)
     return _open_app(store)
+
+
+def _silent(text: str) -> None:
+    """Say nothing: standard output is for JSON."""
 
 
 def _teacher_spec(kind: str) -> RunSpec:
@@ -62,7 +66,9 @@ def _student_spec(teacher: str, trial: int) -> RunSpec:
     return spec
 
 
-def run_all(store: Store, specs: Sequence[RunSpec], say: Any, *, at_once: int = 2) -> list[dict[str, Any]]:
+def run_all(
+    store: Store, specs: Sequence[RunSpec], say: Callable[[str], None], *, at_once: int = 2
+) -> list[dict[str, Any]]:
     """Finish a run for each spec, a few at a time, and return their run.json; finished ones are used again.
 
     Raises:
@@ -87,9 +93,8 @@ def run_all(store: Store, specs: Sequence[RunSpec], say: Any, *, at_once: int = 
                     f"{run['id']} is {run['status']}: {run.get('message')} Mend it and call `bkd demo` again."
                 )
             done[index] = run
-            say(
-                f"  {run['id']}  {run['role']:8} {run['kind']:14} trial {run['trial']}  test accuracy {percent(run['metrics']['test/acc'])}"
-            )
+            accuracy = percent(run["metrics"]["test/acc"])
+            say(f"  {run['id']}  {run['role']:8} {run['kind']:14} trial {run['trial']}  test accuracy {accuracy}")
         time.sleep(0.1)
     return [done[index] for index in sorted(done)]
 
@@ -164,7 +169,7 @@ def print_groups(groups: Sequence[dict[str, Any]]) -> None:
     click.echo("the bias, the distance of the two mean gradients: a teacher that says nothing has a small R too.\n")
 
 
-def _interval(figures: dict[str, Any] | None, form: Any) -> str:
+def _interval(figures: dict[str, Any] | None, form: Callable[[float], str]) -> str:
     if figures is None:
         return "-"
     half = figures["half"]

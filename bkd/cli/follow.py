@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
 import time
@@ -33,7 +34,7 @@ CHARTS = (
 class Curves:
     """What was read of a run's events so far."""
 
-    points: dict[str, tuple[list[float], list[float | None]]] = field(default_factory=dict)
+    points: dict[str, tuple[list[float], list[float]]] = field(default_factory=dict)
     latest: dict[str, Any] = field(default_factory=dict)
     step: int = 0
     at: float = 0.0
@@ -49,7 +50,7 @@ class Curves:
                     continue
                 x, y = self.points.setdefault(key, ([], []))
                 x.append(event["step"])
-                y.append(value)
+                y.append(math.nan if value is None else value)
             self.latest |= event
 
 
@@ -212,8 +213,8 @@ class Redrawn(Silent):
 
 
 def _named(key: str, curves: Curves) -> str:
-    value = next((v for v in reversed(curves.points[key][1]) if v is not None), None)
-    return f"{key} {number(value) if value is not None else '-'}"
+    value = next((v for v in reversed(curves.points[key][1]) if math.isfinite(v)), None)
+    return f"{key} {number(value)}"
 
 
 def status_line(run: dict[str, Any], curves: Curves) -> str:

@@ -53,7 +53,7 @@ class BayesianSpec(TrainSpec):
         group="Variational inference", gt=0,
     )  # fmt: skip
     inducing_size: int | None = option(
-        None, "Rows and columns of each inducing matrix; unset: 128 (100 x 128 in linear layers), at most the layer's own.",
+        None, "Rows and columns of each inducing matrix; unset: 128 (linear: 100 x 128), at most the layer's own.",
         group="Variational inference", ge=1,
     )  # fmt: skip
     max_lamda: float = option(
@@ -73,8 +73,8 @@ class BayesianSpec(TrainSpec):
             last = max(0.0, min(1.0, (self.epochs - 1 - ml) / anneal)) if anneal else 0.0
             raise ValueError(
                 f"the KL term ends at weight {last:.2f}: epochs {self.epochs} < bnn_ml_epochs {ml} + "
-                f"bnn_annealing_epochs {anneal} + 1 = {ml + anneal + 1}. Train longer, shorten the two phases, or accept "
-                "it with --allow-partial-kl"
+                f"bnn_annealing_epochs {anneal} + 1 = {ml + anneal + 1}. Train longer, shorten the phases, or accept it "
+                "with --allow-partial-kl"
             )
         return self
 
@@ -92,7 +92,8 @@ class BayesianSpec(TrainSpec):
 
 def build(spec: BayesianSpec, shape: NetworkShape) -> Recipe:
     """Return the network with variational layers, the NLL as its objective and the KL schedule."""
-    from bkd.bayes.convert import FFGConfig, InducingConfig, bayesianize
+    from bkd.bayes.config import FFGConfig, InducingConfig
+    from bkd.bayes.convert import bayesianize
     from bkd.bayes.posterior import WeightPosterior
     from bkd.learner import KLSchedule, Recipe
     from bkd.losses import CrossEntropy
@@ -107,7 +108,8 @@ def build(spec: BayesianSpec, shape: NetworkShape) -> Recipe:
             prior_sd=spec.prior_sd, max_lamda=spec.max_lamda, cap_to_layer=spec.cap_inducing, **_sizes(spec)
         )
     report = bayesianize(network, config)
-    assert spec.bnn_ml_epochs is not None and spec.bnn_annealing_epochs is not None, "spec is resolved"
+    assert spec.bnn_ml_epochs is not None, "spec is resolved"
+    assert spec.bnn_annealing_epochs is not None, "spec is resolved"
     schedule = KLSchedule(spec.bnn_ml_epochs, spec.bnn_annealing_epochs, shape.num_train)
     notes = (
         f"{spec.vi.value} posterior: {report.parameters_after:,} parameters, "
@@ -119,7 +121,7 @@ def build(spec: BayesianSpec, shape: NetworkShape) -> Recipe:
     )  # fmt: skip
 
 
-def _sizes(spec: BayesianSpec) -> dict[str, int]:
+def _sizes(spec: BayesianSpec) -> dict[str, Any]:
     if spec.inducing_size is None:
         return {}
     return dict.fromkeys(("conv_rows", "conv_cols", "linear_rows", "linear_cols"), spec.inducing_size)

@@ -41,7 +41,7 @@ class Kind:
         build: (spec, shape) -> Recipe: the untrained network with its objective. Called with torch's global seed set
             to the run's initialisation. Imports torch inside.
         teacher: (network, spec) -> Teacher: the trained network as a predictor. Imports torch inside.
-        reference_flag: The flag by which the paper's training script asks for this kind, "" if it has a script of its own.
+        reference_flag: The flag by which the paper's training script asks for this kind, "" if it has its own.
     """
 
     name: str

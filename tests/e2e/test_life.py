@@ -1,7 +1,7 @@
 """A run's life: launched, registered, stopped, resumed, refused, failed; earlier runs stay as they are."""
 
 import pytest
-from conftest import ended, finished, steps_of, student_spec, teacher_spec, until
+from children import ended, finished, steps_of, student_spec, teacher_spec, until
 
 from bkd import actions
 from bkd.errors import BkdError, RunBusy, SpecError
@@ -60,7 +60,8 @@ def test_missing_data_fails_with_where_it_looked(store: Store) -> None:
 def test_what_does_not_fit_the_teacher_is_refused_before_launch(store: Store) -> None:
     teacher = finished(store, teacher_spec("MSE", epochs=1))
     for values, word in (
-        ({"dataset": "cifar100"}, "dataset"), ({"split_seed": 3}, "split_seed"), ({"val_fraction": 0.2}, "val_fraction"),
+        ({"dataset": "cifar100"}, "dataset"), ({"split_seed": 3}, "split_seed"),
+        ({"val_fraction": 0.2}, "val_fraction"),
     ):  # fmt: skip
         with pytest.raises(SpecError, match=word):
             actions.launch(store, student_spec(teacher["id"], **values))

@@ -4,7 +4,7 @@ import random
 from typing import Any
 
 import pytest
-from conftest import ended, finished, kill, steps_of, student_spec, teacher_spec, timeless, until
+from children import ended, finished, kill, steps_of, student_spec, teacher_spec, timeless, until
 
 from bkd import actions
 from bkd.store import Store

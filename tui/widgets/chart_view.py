@@ -28,7 +28,7 @@ from bkd.chart_axis import Range
 from tui.widgets.chart_picture import Picture, View, take, with_old_values
 from tui.widgets.chart_window import Window
 
-SLICES = 16
+SLICES = 8
 SMOOTHINGS = (0.0, 0.6, 0.9, 0.97, 0.99)
 ZOOM, PAN = 0.5, 0.25
 LEGEND_PERIOD_S = 1.0
