@@ -119,10 +119,10 @@ def _layer(series: Series, smoothing: float, log_y: bool) -> _Layer:
         order = np.argsort(arrays[0], kind="stable")
         arrays = [a[order] for a in arrays]
     x, y, *band = arrays
-    line = ema(y, smoothing) if smoothing > 0 else y
+    lines = [ema(y, smoothing), y] if smoothing > 0 else [y]
     if log_y:
-        y, line, *band = (_positive(a) for a in (y, line, *band))
-    return _Layer(x, line, y if smoothing > 0 else None, (band[0], band[1]) if band else None)
+        lines, band = [_positive(a) for a in lines], [_positive(a) for a in band]
+    return _Layer(x, lines[0], lines[1] if smoothing > 0 else None, (band[0], band[1]) if band else None)
 
 
 def _positive(values: Array) -> Array:

@@ -8,7 +8,7 @@ from typing import Any
 from rich.text import Text
 
 from bkd.text import cell_width, clean, duration, number, percent
-from tui.run_columns import epoch_text, metric, when
+from tui.run_columns import metric, progress, when
 from tui.widgets.status import status_text
 
 LABEL_CELLS = 13
@@ -71,7 +71,7 @@ def _identity(run: Run) -> Iterator[Line]:
     yield "status", status_text(run.get("status"))
     if run.get("message"):
         yield "message", str(run["message"])
-    yield "epoch", epoch_text(run)
+    yield "epoch", str(progress(run))
     if run.get("started") and run.get("ended"):
         yield "took", duration(run["ended"] - run["started"])
     yield "created", when(run.get("created"))

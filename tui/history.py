@@ -103,6 +103,13 @@ class History:
         curve = self.curves.get(("step", key)) or self.curves.get(("epoch", key))
         return None if curve is None else Series(name, curve.x, curve.y)
 
+    def share(self, epochs: int) -> float:
+        """Return how much of a run of some epochs is done, 0 to 1; by whole epochs until the first has ended."""
+        if not epochs:
+            return 0.0
+        done = self.epoch if self._steps_per_epoch is None else self.step / self._steps_per_epoch
+        return min(1.0, done / epochs)
+
     def eta_s(self, epochs: int, steps_per_epoch: float | None) -> float | None:
         """Return the seconds that the rest takes at the speed of the last steps, or None while that is unknown.
 

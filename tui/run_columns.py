@@ -29,9 +29,20 @@ def noise_ratio(row: Row) -> float | None:
     return value
 
 
-def epoch_text(row: Row) -> str:
-    """Return "12/200"."""
-    return f"{row.get('epoch') or 0}/{row.get('epochs') or '?'}"
+class Progress(int):
+    """Epochs done, sorted as a number, shown with how many there will be."""
+
+    epochs: int | None = None
+
+    def __str__(self) -> str:
+        return f"{int(self)}/{self.epochs or '?'}"
+
+
+def progress(row: Row) -> Progress:
+    """Return how far a run is, "12/200"."""
+    done = Progress(row.get("epoch") or 0)
+    done.epochs = row.get("epochs")
+    return done
 
 
 def when(seconds: float | None) -> str:
@@ -53,7 +64,7 @@ def _muted(row: Row) -> str:
 
 _STATUS = Column("Status", "status", 9, show=_status, tone=_tone)
 _NAME = Column("Name", "name", 31, grows=True)
-_EPOCH = Column("Epoch", lambda row: row.get("epoch") or 0, 7, align="right", priority=2)
+_EPOCH = Column("Epoch", progress, 7, show=str, align="right", priority=2)
 _ACC = Column("Acc", metric("acc"), 7, show=percent, align="right", priority=1)
 _TAIL = (
     Column("ECE", metric("ece"), 6, show=partial(percent, digits=1), align="right", priority=5),
@@ -63,14 +74,13 @@ _ABOUT = (
     Column("Created", "created", 11, show=when, priority=8, tone=_muted),
     Column("Tags", "tags", 14, priority=9, tone=_muted),
 )
-_OF = Column("of", lambda row: row.get("epochs"), 4, priority=2, tone=_muted)
 
 TEACHERS = (
     _STATUS, _NAME,
     Column("Kind", "kind", 13, priority=3),
     Column("Arch", "arch", 11, priority=7),
     Column("Dataset", "dataset", 13, priority=8),
-    _EPOCH, _OF, _ACC, *_TAIL, *_ABOUT,
+    _EPOCH, _ACC, *_TAIL, *_ABOUT,
 )  # fmt: skip
 
 STUDENTS = (
@@ -79,7 +89,7 @@ STUDENTS = (
     Column("Teacher", "teacher", 8, priority=4),
     Column("T arch", "arch", 11, priority=7),
     Column("Dataset", "dataset", 13, priority=8),
-    _EPOCH, _OF, _ACC, *_TAIL,
+    _EPOCH, _ACC, *_TAIL,
     Column("R", noise_ratio, 6, show=number, align="right", priority=5),
     *_ABOUT,
 )  # fmt: skip

@@ -73,8 +73,8 @@ class BayesianSpec(TrainSpec):
             last = max(0.0, min(1.0, (self.epochs - 1 - ml) / anneal)) if anneal else 0.0
             raise ValueError(
                 f"the KL term ends at weight {last:.2f}: epochs {self.epochs} < bnn_ml_epochs {ml} + "
-                f"bnn_annealing_epochs {anneal} + 1 = {ml + anneal + 1}. Train longer, shorten the phases, or accept it "
-                "with --allow-partial-kl"
+                f"bnn_annealing_epochs {anneal} + 1 = {ml + anneal + 1}. Train longer, shorten the phases, or accept "
+                "it with --allow-partial-kl"
             )
         return self
 

@@ -16,7 +16,6 @@ from rich.style import Style
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.errors import NoWidget
 from textual.geometry import Region
 from textual.reactive import reactive
 from textual.strip import Strip
@@ -27,6 +26,7 @@ from bkd.chart import Plot, Series, draw
 from bkd.chart_axis import Range
 from tui.widgets.chart_picture import Picture, View, take, with_old_values
 from tui.widgets.chart_window import Window
+from tui.widgets.visibility import is_in_view
 
 SLICES = 8
 SMOOTHINGS = (0.0, 0.6, 0.9, 0.97, 0.99)
@@ -134,21 +134,10 @@ class ChartView(Widget, can_focus=True):
         for part in self.query(ChartSlice):
             part.refresh()
 
-    def watch_log_y(self) -> None:
-        """Draw with the other axis."""
-        self.redraw()
-
-    def watch_smoothing(self) -> None:
-        """Draw smoother or rougher."""
-        self.redraw()
-
-    def watch_window(self) -> None:
-        """Draw the new part."""
-        self.redraw()
-
-    def watch_crosshair(self) -> None:
-        """Move the crosshair and its values."""
-        self.redraw()
+    def on_mount(self) -> None:
+        """Draw again whenever the view changes."""
+        for name in ("log_y", "smoothing", "window", "crosshair"):
+            self.watch(self, name, self.redraw, init=False)
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         """Put the crosshair under the pointer."""
@@ -224,7 +213,7 @@ class ChartView(Widget, can_focus=True):
 
     def _redraw(self, is_hasty: bool) -> None:
         """Draw again; in haste the legend keeps its values until its turn: they cost more bytes than the curves."""
-        if not self._is_in_view():
+        if not is_in_view(self):
             self._put_off()
             return
         before, picture = self._picture, self._take()
@@ -265,15 +254,6 @@ class ChartView(Widget, can_focus=True):
             first, last = max(start, left), min(stop, left + width)
             if first < last:
                 part.refresh(Region(first - left, y, last - first, 1))
-
-    def _is_in_view(self) -> bool:
-        """Tell whether any cell of the chart is on the terminal now."""
-        if not self.is_attached or not self.screen.is_current or not self.content_size:
-            return False
-        try:
-            return bool(self.screen.find_widget(self).visible_region)
-        except NoWidget:
-            return False
 
     def _whole(self) -> Range:
         """Return the x range that shows everything."""

@@ -85,6 +85,19 @@ def needed(columns: Sequence[Column]) -> int:
     return sum(column.width + GAP for column in columns) - GAP + 2 * MARGIN
 
 
+def column_at(placed: Sequence[Placed], x: int) -> Column | None:
+    """Return the column that holds a cell."""
+    return next((column for column, start, width in placed if start <= x < start + width), None)
+
+
+def ordered(rows: Sequence[Row], columns: Sequence[Column], title: str | None, descending: bool) -> Sequence[Row]:
+    """Return rows ordered by the column of a title; without such a column as they are, or turned round."""
+    column = next((column for column in columns if column.title == title), None)
+    if column is not None:
+        return sort_rows(rows, column, descending)
+    return rows[::-1] if descending else rows
+
+
 def sort_rows(rows: Sequence[Row], column: Column, descending: bool) -> list[Row]:
     """Return rows ordered by a column; equal ones keep their order, missing values come last either way."""
     keys = [_sort_key(column.value_of(row)) for row in rows]

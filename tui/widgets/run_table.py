@@ -15,8 +15,12 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui.widgets.columns import Column, Placed, Row, place, sort_rows
+from tui.widgets.columns import Column, Placed, Row, column_at, ordered, place
 from tui.widgets.run_lines import empty_text, heading_cells, join_cells, row_cells
+from tui.widgets.visibility import is_in_view
+
+TONES = ("header", "sorted", "empty", "muted", "running", "done", "failed", "lost", "cursor")
+"""Component classes without their prefix: what the table's own parts and a column's `tone` may be."""
 
 
 class RunMessage(Message):
@@ -50,24 +54,14 @@ class RunTable(ScrollView, can_focus=True):
         Binding("down,j", "move(1)", "Down", show=False),
         Binding("pageup,ctrl+b", "page(-1)", "Page up", show=False),
         Binding("pagedown,ctrl+f", "page(1)", "Page down", show=False),
-        Binding("home,g", "first", "First", show=False),
-        Binding("end,G", "last", "Last", show=False),
+        Binding("home,g", "go(0)", "First", show=False),
+        Binding("end,G", "go(-1)", "Last", show=False),
         Binding("enter", "open", "Open"),
         Binding("s", "sort_next", "Sort"),
         Binding("S", "sort_reverse", "Reverse", show=False),
     ]
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "run-table--header",
-        "run-table--sorted",
-        "run-table--empty",
-        "run-table--muted",
-        "run-table--running",
-        "run-table--done",
-        "run-table--failed",
-        "run-table--lost",
-        "run-table--cursor",
-    }
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"run-table--{tone}" for tone in TONES}
 
     cursor: reactive[int] = reactive(0, repaint=False, init=False)
     """Index of the row under the cursor, in the order shown."""
@@ -128,13 +122,10 @@ class RunTable(ScrollView, can_focus=True):
         """Keep the cursor on a row."""
         return max(0, min(cursor, len(self._rows) - 1))
 
-    def watch_sort_by(self) -> None:
-        """Order the rows anew."""
-        self._arrange()
-
-    def watch_descending(self) -> None:
-        """Order the rows anew."""
-        self._arrange()
+    def on_mount(self) -> None:
+        """Order the rows anew whenever the order changes."""
+        for name in ("sort_by", "descending"):
+            self.watch(self, name, self._arrange, init=False)
 
     def on_resize(self) -> None:
         """Keep the cursor in view."""
@@ -142,8 +133,7 @@ class RunTable(ScrollView, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """Sort by the heading that was clicked, or select the row; a double click opens it."""
-        offset = event.get_content_offset(self)
-        if offset is None:
+        if (offset := event.get_content_offset(self)) is None:
             return
         if offset.y == 0:
             self._sort_at(offset.x)
@@ -160,13 +150,9 @@ class RunTable(ScrollView, can_focus=True):
         """Move the cursor by as many rows as are in view."""
         self.cursor += pages * max(1, self.size.height - 2)
 
-    def action_first(self) -> None:
-        """Move the cursor to the first row."""
-        self.cursor = 0
-
-    def action_last(self) -> None:
-        """Move the cursor to the last row."""
-        self.cursor = len(self._rows) - 1
+    def action_go(self, row: int) -> None:
+        """Move the cursor to a row; -1 is the last."""
+        self.cursor = row % max(1, len(self._rows))
 
     def action_open(self) -> None:
         """Tell that the run under the cursor is to be opened."""
@@ -221,6 +207,9 @@ class RunTable(ScrollView, can_focus=True):
 
     def repaint_changed(self) -> None:
         """Format the lines in view again and repaint those that look different, also because time has passed."""
+        if not is_in_view(self):
+            self._put_off()
+            return
         if self._painted_size != self.size:
             self._lay_out()
         for y in range(self.size.height):
@@ -228,6 +217,12 @@ class RunTable(ScrollView, can_focus=True):
             if strip != self._strips.get(y):
                 self._strips[y] = strip
                 self.refresh(Region(0, y, self.size.width, 1))
+
+    def _put_off(self) -> None:
+        """Forget what is painted, so that all of it is painted anew when the table comes into view."""
+        if self._strips:
+            self._strips.clear()
+            self.refresh()
 
     def _lay_out(self) -> None:
         """Choose the columns that fit the present width."""
@@ -238,11 +233,7 @@ class RunTable(ScrollView, can_focus=True):
     def _arrange(self) -> None:
         """Order the given rows and find the selected one again."""
         was_in_view = self._cursor_in_view()
-        column = next((column for column in self.columns if column.title == self.sort_by), None)
-        if column is not None:
-            self._rows = sort_rows(self._given, column, self.descending)
-        else:
-            self._rows = self._given[::-1] if self.descending else self._given
+        self._rows = ordered(self._given, self.columns, self.sort_by, self.descending)
         at = self._index_of(self._selected)
         self.set_reactive(RunTable.cursor, self.validate_cursor(self.cursor if at is None else at))
         self.virtual_size = Size(1, len(self._rows) + 1)
@@ -277,11 +268,11 @@ class RunTable(ScrollView, can_focus=True):
 
     def _sort_at(self, x: int) -> None:
         """Sort by the column at a cell; by the same one again, the other way round."""
-        for placed in self._placed:
-            if placed.start <= x < placed.start + placed.width:
-                if placed.column.title == self.sort_by:
-                    self.descending = not self.descending
-                self.sort_by = placed.column.title
+        column = column_at(self._placed, x)
+        if column and column.title == self.sort_by:
+            self.descending = not self.descending
+        elif column:
+            self.sort_by = column.title
 
     def _build_line(self, y: int) -> Strip:
         """Format a line in view: the heading, a row, a line of the text for an empty table, or a blank."""

@@ -1,0 +1,104 @@
+"""The app: one store, a home screen, and the tasks that screens ask for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from rich.console import RenderableType
+from textual import on, work
+from textual.app import SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from bkd.errors import BkdError
+from bkd.store import Store
+from tui.messages import TaskDone, Warned
+from tui.screens.home import HomeScreen
+from tui.theme import STYLES, ThemedApp
+
+NOTICE_S = 4.0
+
+
+class BkdApp(ThemedApp):
+    """Teachers and students of one save root.
+
+    Args:
+        save: The save root; unset: BKD_SAVE, else ./save.
+    """
+
+    TITLE = "bkd"
+    CSS_PATH: ClassVar = [STYLES, STYLES.with_name("app.tcss")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark", "show_help", "Help", key_display="?"),
+    ]
+
+    def __init__(self, save: str | Path | None = None) -> None:
+        super().__init__()
+        self.store = Store(save, warn=lambda text: self._warn(text))
+        self._is_held = True  # nothing is painted before the first screen has its rows and its layout
+        if os.environ.get("SSH_CONNECTION"):
+            self.animation_level = "none"
+
+    def get_default_screen(self) -> Screen[None]:
+        """Return the home screen: the first thing that is painted."""
+        return HomeScreen(self.store)
+
+    def on_ready(self) -> None:
+        """Paint as soon as the widgets know their sizes; Textual alone would paint three times on the way there."""
+        self.call_after_refresh(self._paint)
+
+    def _paint(self) -> None:
+        self._is_held = False
+        self.refresh()
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        """Keep back what is not to be painted yet; Textual has no public way to hold the first frame."""
+        if not self._is_held:
+            super()._display(screen, renderable)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Offer what the screen's keys do, and Textual's own commands."""
+        yield SystemCommand("Help", "List the keys of this screen", self.action_show_help)
+        for title, help_text, action in getattr(screen, "COMMAND_LIST", ()):
+            yield SystemCommand(title, help_text, lambda action=action: screen.run_action(action))
+        yield from super().get_system_commands(screen)
+
+    @on(TaskDone)
+    def report(self, event: TaskDone) -> None:
+        """Say how a task ended, and look at the runs at once."""
+        self.notify(
+            event.text, severity="error" if event.is_error else "information", markup=False,
+            timeout=3 * NOTICE_S if event.is_error else NOTICE_S,
+        )  # fmt: skip
+        for screen in self.screen_stack:
+            if isinstance(screen, HomeScreen):
+                screen.look_now()
+
+    @on(Warned)
+    def show_warning(self, event: Warned) -> None:
+        """Pass on what the store had to say."""
+        self.notify(event.text, severity="warning", markup=False, timeout=3 * NOTICE_S)
+
+    def action_show_help(self) -> None:
+        """List the keys."""
+        from tui.screens.help import HelpScreen
+
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen())
+
+    def run_task(self, task: Callable[[], str]) -> None:
+        """Run something slow in a thread and report the sentence that it returns, or its error."""
+        self._run_task(task)
+
+    @work(thread=True, group="tasks")
+    def _run_task(self, task: Callable[[], str]) -> None:
+        try:
+            self.post_message(TaskDone(task()))
+        except BkdError as error:
+            self.post_message(TaskDone(str(error), is_error=True))
+
+    def _warn(self, text: str) -> None:
+        self.post_message(Warned(text))

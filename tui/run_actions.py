@@ -1,0 +1,118 @@
+"""What keys do to the run that a screen is about: stop, resume, delete, describe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+from textual.screen import Screen
+
+from bkd.text import count
+from tui.messages import Row
+
+if TYPE_CHECKING:
+    from bkd.store import Store
+    from tui.app import BkdApp
+
+
+class RunActions(Screen[None]):
+    """A screen with a run of its own or one under a cursor."""
+
+    store: Store
+
+    def target(self) -> Row | None:
+        """Return the row or run.json of the run that keys act on."""
+        raise NotImplementedError
+
+    def action_stop_run(self) -> None:
+        """Ask the run to stop after its step."""
+        run = self._target_or_say()
+        if run is None:
+            return
+        self.notify(f"Stopping {run['id']} after its step ...", markup=False)
+
+        def stop() -> str:
+            from bkd.actions import stop_run
+
+            return f"{run['id']} is {stop_run(self.store, run['id'])}. r resumes it."
+
+        self.run_task(stop)
+
+    def action_resume_run(self) -> None:
+        """Start the run again from its last checkpoint."""
+        run = self._target_or_say()
+        if run is None:
+            return
+
+        def resume() -> str:
+            from bkd.actions import resume as resume_run
+
+            resume_run(self.store, run["id"])
+            return f"{run['id']} goes on from its last checkpoint."
+
+        self.run_task(resume)
+
+    def action_delete_run(self) -> None:
+        """Ask for the run's id, then delete it."""
+        run = self._target_or_say()
+        if run is None:
+            return
+        from tui.screens.confirm import ConfirmScreen
+
+        students = self.students_of(run)
+        word = f"{run['id']} force" if students else str(run["id"])
+        warning = "Its weights, events and log are removed for good."
+        if students:
+            warning += f" {count(len(students), 'student')} came from it and would be left without their teacher."
+
+        def answered(is_sure: bool | None) -> None:
+            if is_sure:
+                self._delete(str(run["id"]), force=bool(students))
+
+        self.app.push_screen(ConfirmScreen(f"Delete {run.get('name')}?", warning, word), answered)
+
+    def _delete(self, run_id: str, *, force: bool) -> None:
+        def delete() -> str:
+            from bkd.actions import delete as delete_run
+
+            return f"{delete_run(self.store, run_id, force=force)['name']} was deleted."
+
+        self.run_task(delete)
+
+    def action_edit_tags(self) -> None:
+        """Ask for the run's tags."""
+        run = self._target_or_say()
+        if run is None:
+            return
+        from tui.screens.tags import TagsScreen
+
+        before = [str(tag) for tag in run.get("tags") or ()]
+
+        def answered(tags: list[str] | None) -> None:
+            if tags is not None and tags != before:
+                self._describe(str(run["id"]), tags, before)
+
+        self.app.push_screen(TagsScreen(str(run.get("name")), before), answered)
+
+    def _describe(self, run_id: str, tags: list[str], before: list[str]) -> None:
+        def describe() -> str:
+            from bkd.actions import describe as describe_run
+
+            describe_run(self.store, run_id, add=tags, drop=[tag for tag in before if tag not in tags])
+            return f"Tags of {run_id}: {', '.join(tags) or 'none'}."
+
+        self.run_task(describe)
+
+    def students_of(self, run: Row) -> list[dict[str, Any]]:
+        """Return the rows of the students that came from a run."""
+        return self.store.students_of(str(run["id"])) if run.get("role") == "teacher" else []
+
+    def run_task(self, task: Callable[[], str]) -> None:
+        """Have the app run something slow and report it."""
+        cast("BkdApp", self.app).run_task(task)
+
+    def _target_or_say(self) -> Row | None:
+        run = self.target()
+        if run is None:
+            self.notify("No run is selected.", severity="warning")
+        return run

@@ -1,0 +1,76 @@
+"""The keys, on one page."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+KEYS = {
+    "Home": (
+        ("1  2  tab", "teachers, students"),
+        ("enter", "open the run under the cursor"),
+        ("up down j k g G", "move the cursor"),
+        ("n", "train a new teacher"),
+        ("d", "distil a student from the selected teacher"),
+        ("/", "filter: kind = bayesian acc > 95%"),
+        ("s  S", "sort by the next column, turn the order round"),
+        ("i", "show or hide the details"),
+    ),
+    "A run": (
+        ("x", "stop it after its step, with a checkpoint"),
+        ("r", "resume it from its last checkpoint"),
+        ("t", "edit its tags"),
+        ("D", "delete it, after its id was typed"),
+    ),
+    "Live view": (
+        ("[  ]  1-4", "another chart"),
+        ("z", "one chart or all of them"),
+        ("o", "show or hide the output"),
+        ("+ - 0", "zoom in, out, fit"),
+        ("left right", "pan, or move the crosshair"),
+        ("c  l  m", "crosshair, logarithmic axis, smoothing"),
+        ("escape", "back"),
+    ),
+    "Form": (
+        ("tab  up down", "next and previous field"),
+        ("enter", "open a list of choices"),
+        ("ctrl+s", "launch"),
+        ("ctrl+y", "copy the command"),
+        ("escape", "back without launching"),
+    ),
+    "Everywhere": (
+        ("ctrl+p", "all commands, themes too"),
+        ("?", "this page"),
+        ("q", "quit; runs go on"),
+    ),
+}
+KEY_CELLS = 18
+
+
+class HelpScreen(ModalScreen[None]):
+    """Lists every key; any of Escape, ? and q closes it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,question_mark,q", "dismiss", "Close")]
+
+    def compose(self) -> ComposeResult:
+        """Lay out the list."""
+        with VerticalScroll(classes="dialog -page"):
+            yield Static(help_text(), markup=False)
+
+
+def help_text() -> Text:
+    """Return the list of keys."""
+    text = Text()
+    for title, keys in KEYS.items():
+        text.append(f"{title}\n", "bold")
+        for key, meaning in keys:
+            text.append(f"  {key:<{KEY_CELLS}}", "cyan")
+            text.append(f"{meaning}\n")
+    text.append("\nWhat is launched here runs on its own: quitting, or losing the terminal, stops nothing.", "dim")
+    return text

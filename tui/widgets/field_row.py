@@ -1,0 +1,102 @@
+"""One line of a form: the field's name, its control, and its unit or what is wrong with it."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Checkbox, Input, Select
+
+from bkd.text import clean
+from tui.form_fields import FormField, short_fault, shown_default
+from tui.widgets.line import Line
+
+
+class Choice(Select[str], inherit_bindings=False):
+    """A list of choices that leaves the arrow keys to the form until it is open."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,space", "show_overlay", "Choose", show=False)]
+
+
+class OnOff(Checkbox):
+    """A switch that says "on" or "off", so that it needs no colour."""
+
+    def __init__(self, is_on: bool) -> None:
+        super().__init__("on" if is_on else "off", value=is_on, compact=True, classes="field-control")
+        self._say()
+
+    def watch_value(self) -> None:
+        """Say what holds now."""
+        self._say()
+        super().watch_value()
+
+    def _say(self) -> None:
+        self.BUTTON_INNER = "x" if self.value else " "
+        self.label = "on" if self.value else "off"
+
+
+class FieldRow(Widget):
+    """A field; what is left at its default is not given."""
+
+    class FieldChanged(Message):
+        """The field has another value."""
+
+    def __init__(self, field: FormField, given: Any = None) -> None:
+        """Create the line.
+
+        Args:
+            field: What it sets.
+            given: The value that it starts with; None: the default.
+        """
+        super().__init__(id=f"field-{field.name}")
+        self.field = field
+        self._given = given
+        self.fault = ""
+
+    def compose(self) -> ComposeResult:
+        """Lay out label, control and note."""
+        yield Line(self.field.name, classes="field-label")
+        yield self._control()
+        yield Line(self.field.unit, classes="field-note")
+
+    def _control(self) -> Widget:
+        field, start = self.field, self.field.default if self._given is None else self._given
+        if field.is_switch:
+            return OnOff(bool(start))
+        if field.choices:
+            value = start if start in field.choices else field.choices[0]
+            options = [(choice, choice) for choice in field.choices]
+            return Choice(options, value=value, allow_blank=False, compact=True, classes="field-control")
+        text = "" if self._given is None else str(self._given)
+        return Input(text, placeholder=shown_default(field), compact=True, classes="field-control")
+
+    @property
+    def value(self) -> Any:
+        """What was given: a text, a choice or True and False; None while it is the default."""
+        control = self.query_one(".field-control")
+        value = control.value.strip() if isinstance(control, Input) else getattr(control, "value", None)
+        return None if value in ("", self.field.default) else value
+
+    @property
+    def help(self) -> str:
+        """What the field means, and what is wrong with it."""
+        return "\n".join(filter(None, (clean(self.fault), self.field.help()))) if self.fault else self.field.help()
+
+    @on(Input.Changed)
+    @on(Select.Changed)
+    @on(Checkbox.Changed)
+    def changed(self, event: Message) -> None:
+        """Tell the form."""
+        event.stop()
+        self.post_message(self.FieldChanged())
+
+    def show_fault(self, fault: str) -> None:
+        """Show what is wrong, or the unit if nothing is."""
+        self.fault = fault
+        self.set_class(bool(fault), "-error")
+        note = f"✗ {clean(short_fault(fault, self.field.name))}" if fault else self.field.unit
+        self.query_one(".field-note", Line).say(note)
