@@ -23,7 +23,7 @@ demo: $(STAMP)  ## Train teachers and students on the digits, print the table, o
 	@$(BIN)/bkd demo
 
 test: $(STAMP)  ## Run all tests
-	@$(BIN)/python -m pytest
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 check: $(STAMP)  ## Format, lint, types, import contracts
 	@$(BIN)/ruff format --check .

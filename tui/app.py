@@ -20,6 +20,7 @@ from tui.screens.home import HomeScreen
 from tui.theme import STYLES, ThemedApp
 
 NOTICE_S = 4.0
+HOLD_S = 0.5
 
 
 class BkdApp(ThemedApp):
@@ -48,11 +49,18 @@ class BkdApp(ThemedApp):
 
     def on_ready(self) -> None:
         """Paint as soon as the widgets know their sizes; Textual alone would paint three times on the way there."""
-        self.call_after_refresh(self._paint)
+        self.call_after_refresh(self.paint)
 
-    def _paint(self) -> None:
-        self._is_held = False
-        self.refresh()
+    def hold(self) -> None:
+        """Paint nothing until `paint` is called, or for HOLD_S at most: a screen would be painted part by part."""
+        self._is_held = True
+        self.set_timer(HOLD_S, self.paint)
+
+    def paint(self) -> None:
+        """End a hold."""
+        if self._is_held:
+            self._is_held = False
+            self.refresh()
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         """Keep back what is not to be painted yet; Textual has no public way to hold the first frame."""

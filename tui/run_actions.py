@@ -107,6 +107,13 @@ class RunActions(Screen[None]):
         """Return the rows of the students that came from a run."""
         return self.store.students_of(str(run["id"])) if run.get("role") == "teacher" else []
 
+    def open_screen(self, screen: Screen[Any], answered: Callable[[Any], None] | None = None) -> None:
+        """Open a screen that is painted once it is laid out, not part by part."""
+        app = cast("BkdApp", self.app)
+        app.hold()
+        screen.call_after_refresh(lambda: screen.call_after_refresh(app.paint))
+        app.push_screen(screen, answered)
+
     def run_task(self, task: Callable[[], str]) -> None:
         """Have the app run something slow and report it."""
         cast("BkdApp", self.app).run_task(task)

@@ -311,13 +311,13 @@ class HomeScreen(RunActions):
 
         row = event.table.selected_row
         if row is not None:
-            self.app.push_screen(RunScreen(self.store, row))
+            self.open_screen(RunScreen(self.store, row))
 
     def action_new_teacher(self) -> None:
         """Open the form for a teacher."""
         from tui.screens.launch import LaunchScreen
 
-        self.app.push_screen(LaunchScreen(self.store), self._launched)
+        self.open_screen(LaunchScreen(self.store), self._launched)
 
     def action_distil(self) -> None:
         """Open the form for a student of the selected teacher."""
@@ -327,7 +327,7 @@ class HomeScreen(RunActions):
             return
         from tui.screens.launch import LaunchScreen
 
-        self.app.push_screen(LaunchScreen(self.store, row), self._launched)
+        self.open_screen(LaunchScreen(self.store, row), self._launched)
 
     def _launched(self, run_id: str | None) -> None:
         if run_id is not None:

@@ -22,6 +22,7 @@ from bkd.events import EventTail
 from bkd.runfile import UNFINISHED
 from bkd.store import Store
 from bkd.text import ago, clean, duration
+from tui.budget import PaintBudget
 from tui.history import History
 from tui.messages import EventsRead, LogRead, Row, RunRead, TaskDone
 from tui.run_actions import RunActions
@@ -35,6 +36,7 @@ POLL_S = 0.1  # of the event file while the run goes on
 SETTLED_POLL_S = 1.0  # of everything else, and of a run that has ended
 STATE_EVERY_S = 0.2
 CHART_EVERY_S = 0.5
+CELLS_PER_S = 280.0  # of all charts; a cell costs five to nine bytes
 CHUNK_BYTES = 1 << 20  # of events a message
 LOG_BYTES = 1 << 16
 GRID_COLUMNS, GRID_ROWS = 120, 36  # a terminal with fewer shows one chart at a time
@@ -110,13 +112,16 @@ class RunScreen(RunActions):
         self._stale: set[int] = set()  # charts that lag behind the history
         self._state_at = self._aged_at = 0.0
         self._is_state_due = False
+        self._budget = PaintBudget(CELLS_PER_S, CELLS_PER_S)
         self._last_drawn = 0  # of the charts that are not the current one
 
     def compose(self) -> ComposeResult:
         """Lay out state, charts, output and keys."""
-        yield Line(id="run-title")
+        with Horizontal(id="run-head"):
+            yield Line(id="run-title")
+            yield Line(id="age")
         with Horizontal(id="run-state"):
-            for part in ("progress", "latest", "speed", "eta", "age"):
+            for part in ("progress", "latest", "speed", "eta"):
                 yield Line(id=part)
         yield Line(id="run-message")
         with Container(id="charts"):
@@ -127,8 +132,12 @@ class RunScreen(RunActions):
 
     def on_mount(self) -> None:
         """Show what is known, then follow the files."""
+        self._tail = EventTail(self.folder.events)
+        self.history.add(self._tail.read(limit_bytes=CHUNK_BYTES))
+        self._stale = set(range(len(self.plots)))
         self._show_run()
         self._arrange(self.app.size.width, self.app.size.height)
+        self._draw_due(everything=True)
         self.set_interval(CHART_EVERY_S, self._draw_due)
         self.set_interval(1.0, self._tick)
         self.follow()
@@ -143,7 +152,7 @@ class RunScreen(RunActions):
     @work(thread=True, group="follow", exclusive=True)
     def follow(self) -> None:
         """Post new events, the output's new end and changes of run.json."""
-        worker, tail = get_current_worker(), EventTail(self.folder.events)
+        worker, tail = get_current_worker(), self._tail
         run, log_mark, settled_at = self.run, (-1, -1), 0.0
         while not worker.is_cancelled:
             now = time.monotonic()
@@ -250,7 +259,7 @@ class RunScreen(RunActions):
         if self.is_going_on:
             done = max(done, history.epoch)
         share = history.share(epochs) if self.is_going_on else (done / epochs if epochs else 0.0)
-        self._say("progress", f"epoch {done}/{epochs} {bar(share, 20 if self.has_class('-wide') else 8)} {share:4.0%}")
+        self._say("progress", f"epoch {done}/{epochs} {bar(share, 20 if self.has_class('-wide') else 7)} {share:4.0%}")
         loss = "" if history.loss is None else f"  loss {history.loss:.4f}"
         self._say("latest", f"step {history.step:,}{loss}" if history.step else "no steps yet")
         speed = history.images_per_s if self.is_going_on else None
@@ -278,7 +287,9 @@ class RunScreen(RunActions):
     # ---- charts
 
     def _draw_due(self, everything: bool = False) -> None:
-        """Bring the current chart up to date, and one of the others in turn."""
+        """Bring the current chart up to date, and one of the others in turn, as far as the link allows."""
+        if not self._stale or not (everything or self._budget.has_room):
+            return
         others = sorted(self._stale - {self._current}, key=lambda i: (i - self._last_drawn) % len(self.plots) or 9)
         due = sorted(self._stale) if everything else [*({self._current} & self._stale), *others[:1]]
         for index in due:
@@ -289,7 +300,10 @@ class RunScreen(RunActions):
             series = [
                 self.history.series(*names) or Series(names[0], np.empty(0), np.empty(0)) for names in plot.series
             ]
-            self.query_one(f"#{plot.id}", ChartView).set_series(series)
+            chart = self.query_one(f"#{plot.id}", ChartView)
+            before = chart.painted_cells
+            chart.set_series(series)
+            self._budget.spend(chart.painted_cells - before)
 
     def on_resize(self, event: events.Resize) -> None:
         """Show as many charts as there is room for."""

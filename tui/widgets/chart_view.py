@@ -103,6 +103,8 @@ class ChartView(Widget, can_focus=True):
             clock: Seconds, for the pace of the legend.
         """
         super().__init__(id=id)
+        self.painted_cells = 0
+        """Cells that were repainted so far because curves changed: what the chart costs a slow link."""
         self._clock = clock
         self._legend_at = -math.inf
         self._legend_timer: Timer | None = None
@@ -249,6 +251,7 @@ class ChartView(Widget, can_focus=True):
 
     def _refresh_cells(self, y: int, start: int, stop: int) -> None:
         """Repaint cells `start` to `stop` of a line, in whichever slices they lie."""
+        self.painted_cells += stop - start
         for part in self.query(ChartSlice):
             left, width = part.left, part.size.width
             first, last = max(start, left), min(stop, left + width)

@@ -1,0 +1,69 @@
+"""The screenshots of README and manual, drawn from the recorded demo; `make screenshots` draws them again."""
+
+import re
+import time
+from html import unescape
+from pathlib import Path
+
+import orjson
+import pytest
+from bkd.runfile import write_run
+from bkd.store import Store
+from pilot_save import until
+from textual.pilot import Pilot
+from tui.app import BkdApp
+from tui.screens.run import RunScreen
+
+DATA = Path(__file__).parent / "data"
+PICTURES = Path(__file__).parents[2] / "docs" / "screenshots"
+
+
+@pytest.fixture
+def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """The demo's runs as they were recorded."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    (tmp_path / "demo").mkdir()
+    store = Store(tmp_path / "demo")
+    for run in orjson.loads((DATA / "demo_runs.json").read_bytes()):
+        folder = store.folder(run["path"])
+        folder.path.mkdir(parents=True)
+        write_run(folder, run)
+        store.register(run, {"tags": ["demo"], "note": ""})
+        folder.log.write_text("inducing posterior: 617,934 parameters, x3.54 the deterministic network's 174,778\n")
+        folder.events.write_bytes((DATA / "demo_events.jsonl").read_bytes())
+    return store
+
+
+def words(svg: str) -> list[str]:
+    """Return what a screenshot says, without the root's folder, which differs from machine to machine."""
+    found = [unescape(text).replace("\xa0", " ").strip() for text in re.findall(r"<text[^>]*>([^<]*)</text>", svg)]
+    return [text for text in found if text and "/" not in text]
+
+
+async def picture(pilot: Pilot[None], name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """Draw the screen, and compare its words with the committed picture's, or replace that one."""
+    root = str(tmp_path / "demo")
+    svg = pilot.app.export_screenshot(title="bkd tui").replace(root, "./save")
+    if request.config.getoption("--snapshot-update", default=False):
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        (PICTURES / name).write_text(svg)
+    assert words((PICTURES / name).read_text()) == words(svg)
+
+
+async def test_home(demo: Store, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    app = BkdApp(demo.root)
+    async with app.run_test(size=(130, 36)) as pilot:
+        await pilot.press("2")
+        await until(pilot, lambda: "98.89" in app.export_screenshot())
+        await picture(pilot, "home.svg", tmp_path, request)
+
+
+async def test_run(demo: Store, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    app = BkdApp(demo.root)
+    async with app.run_test(size=(130, 40)) as pilot:
+        await pilot.press("2")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen.history.step >= 480)
+        await pilot.pause(1.2)  # legends follow the curves at most once a second
+        await picture(pilot, "run.svg", tmp_path, request)
