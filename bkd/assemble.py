@@ -126,6 +126,7 @@ def make_learner(name: str, spec: RunSpec, data: Data, machine: Machine, teacher
         learning_rate_at=spec.learning_rate_at,
         make_optimizer=lambda parameters: make_optimizer(spec, parameters, machine.device),
         autocast=machine.autocast,
+        is_noise_exact=spec.noise_exact,
     )
     if isinstance(spec, DistillSpec):
         settings.kd_T, settings.teacher_samples = spec.kd_T, spec.bnn_samples

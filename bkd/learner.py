@@ -1,6 +1,6 @@
 """One network being trained: its step, its validation, its state."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,11 +12,12 @@ from bkd.bayes.posterior import WeightPosterior
 from bkd.bayes.schedule import kl_weight
 from bkd.data.batches import Batch
 from bkd.losses import Objective
-from bkd.metrics import Evaluation
+from bkd.metrics import Evaluation, mean_log_probs
 from bkd.models.network import Network
 from bkd.noise import KEYS, LastLayer, NoiseMeter, convergence_noise, full_variance, offline, shared_draw_variance
+from bkd.noise_exact import EXACT_KEYS, HeldOut, eval_function, per_sample_noise
 from bkd.rng import generator
-from bkd.teachers import LogitsPrediction, Prediction, Teacher
+from bkd.teachers import Prediction, Teacher
 
 PROBE_STEPS = 64  # the dear statistics are taken this seldom
 PROBE_DRAWS = 4  # K of `grad/noise_shared`
@@ -97,6 +98,7 @@ class Settings:
         kd_T: Teacher's temperature in the loss.
         teacher_samples: S of the teacher in the loss.
         compile_forward: Turns the forward function into a faster one, or returns it.
+        is_noise_exact: Whether validation also takes the gradient noise of all parameters, image by image.
     """
 
     seed: int
@@ -107,6 +109,7 @@ class Settings:
     kd_T: float = 1.0
     teacher_samples: int = 1
     compile_forward: Callable[[Callable[[Tensor], tuple[Tensor, Tensor]]], Any] = lambda forward: forward
+    is_noise_exact: bool = False
 
 
 @dataclass
@@ -181,7 +184,8 @@ class Learner:
         self.optimizer.step()
         correct = (logits.detach().argmax(1) == targets.batch.y).sum()
         size = len(targets.batch.y)
-        self._sums += torch.stack([terms["loss"].detach() * size, correct, self._sums.new_tensor(size)])
+        self._sums[:2] += torch.stack([terms["loss"].detach() * size, correct])
+        self._sums[2] += size
         figures = {f"train/{name}": value.detach() for name, value in terms.items()}
         figures |= {"train/acc": correct / size, "grad/norm": norm, "grad/noise_full": full.float()}
         self.keys = (*figures, *KEYS)
@@ -253,7 +257,7 @@ class Learner:
     # ---- validation
 
     def validate(
-        self, targets: Iterable[Targets], epoch: int, *, split: str = "val", num_train_batch: int | None = None
+        self, targets: Sequence[Targets], epoch: int, *, split: str = "val", num_train_batch: int | None = None
     ) -> dict[str, float | None]:
         """Evaluate on held-out images, without gradients; the network is back in its mode afterwards.
 
@@ -274,7 +278,7 @@ class Learner:
         with torch.no_grad(), self.settings.autocast():
             for item in targets:
                 phi, logits = self._predict(item.batch.x, draws)
-                log_probs = LogitsPrediction(logits).probs().clamp_min(1e-30).log()
+                log_probs = mean_log_probs(logits)
                 evaluation.update(log_probs, item.batch.y)
                 single = logits[0] if len(logits) == 1 else log_probs
                 terms = self.recipe.objective.terms(single, item.batch.y, self._target_probs(item))
@@ -291,7 +295,22 @@ class Learner:
         figures[f"{split}/loss"] = float(torch.stack(losses).sum()) / count
         noise = offline(chunks, self.has_bias, shared).tolist()
         figures |= {f"{split}/{key}": _none_if_nan(value) for key, value in zip(KEYS, noise, strict=True)}
+        if self.settings.is_noise_exact:
+            figures |= {f"{split}/{key}": value for key, value in self._exact_noise(targets).items()}
         return figures
+
+    def _exact_noise(self, targets: Sequence[Targets]) -> dict[str, float | None]:
+        """Return the gradient noise of all parameters on held-out images, from each image's own gradient."""
+        wanted = [self._target_probs(item) for item in targets]
+        plain = [item.prediction.probs() for item in targets if item.prediction]
+        data = HeldOut(
+            torch.cat([item.batch.x for item in targets]),
+            torch.cat([item.batch.y for item in targets]),
+            torch.cat([probs for probs in wanted if probs is not None]) if plain else None,
+            torch.cat(plain) if plain else None,
+        )
+        noise = per_sample_noise(*eval_function(self.network), self.recipe.objective, data).tolist()
+        return {key: _none_if_nan(value) for key, value in zip(EXACT_KEYS, noise, strict=True)}
 
     def _predict(self, x: Tensor, draws: torch.Generator) -> tuple[Tensor, Tensor]:
         """Return features (B, F) of the first draw and logits (S, B, C)."""

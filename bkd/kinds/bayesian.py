@@ -78,6 +78,14 @@ class BayesianSpec(TrainSpec):
             )
         return self
 
+    @model_validator(mode="after")
+    def _noise_exact_needs_fixed_weights(self) -> Self:
+        if self.noise_exact:
+            raise ValueError(
+                "noise_exact is for networks with one set of weights, a Bayesian one draws them. Leave it out"
+            )
+        return self
+
     def _phases(self) -> tuple[int, int]:
         ml = self.epochs // 2 if self.bnn_ml_epochs is None else self.bnn_ml_epochs
         anneal = self.epochs // 4 if self.bnn_annealing_epochs is None else self.bnn_annealing_epochs

@@ -7,7 +7,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # tests are no packages: what they share lies beside them
 
-from pilot_save import SaveRoot  # noqa: E402
+from pilot_save import SaveRoot
 
 
 @pytest.fixture

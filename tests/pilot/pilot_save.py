@@ -40,7 +40,8 @@ class SaveRoot:
             "dataset": "digits", "status": "done", "epoch": 3, "epochs": 3, "created": CREATED, "started": CREATED + 1,
             "ended": CREATED + 61, "teacher": None, "trial": 1, "host": None, "message": None, "results": {},
             "metrics": {"test/acc": 0.9, "test/ece": 0.05, "test/nll": 0.3}, "lineage": {}, "environment": {},
-            "spec": {"type": "train", "dataset": "digits", "epochs": 3, "learning_rate": 0.001}, "split": {"train": 1200},
+            "spec": {"type": "train", "dataset": "digits", "epochs": 3, "learning_rate": 0.001},
+            "split": {"train": 1200},
         } | values  # fmt: skip
         folder = self.store.folder(run["path"])
         folder.path.mkdir(parents=True)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import orjson
 import pytest
-from bkd.runfile import write_run
-from bkd.store import Store
 from pilot_save import until
 from textual.pilot import Pilot
+
+from bkd.runfile import write_run
+from bkd.store import Store
 from tui.app import BkdApp
 from tui.screens.run import RunScreen
 

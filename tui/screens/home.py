@@ -84,6 +84,7 @@ class HomeScreen(RunActions):
         self._role = "teacher"
         self._wanted: str | None = None  # a run that was launched and is to be selected once it is listed
         self._look = Event()
+        self._mark_shown: tuple[int, int, int] | None = None
 
     def compose(self) -> ComposeResult:
         """Lay out title, filter, tables, details and keys."""
@@ -103,6 +104,7 @@ class HomeScreen(RunActions):
 
     def on_mount(self) -> None:
         """Fill the tables before anything is painted, then keep looking."""
+        self._mark_shown = self._mark()  # taken first: what changes from here on is seen by the next look
         try:
             self._show_rows(self.store.rows())
         except StorageError as error:
@@ -119,7 +121,7 @@ class HomeScreen(RunActions):
     @work(thread=True, group="rows", exclusive=True)
     def watch_runs(self) -> None:
         """Read the rows whenever they may differ, and post them when they do."""
-        worker, mark, error = get_current_worker(), self._mark(), ""
+        worker, mark, error = get_current_worker(), self._mark_shown, ""
         before: Sequence[Row] = self.rows
         while not worker.is_cancelled:
             if not self._wait(worker):

@@ -57,6 +57,7 @@ class Plot(NamedTuple):
 
 
 LOSS = Plot("loss", "Loss", (("train", "train/loss"), ("val", "val/loss")))
+NLL = Plot("loss", "NLL", (("train", "train/ce"), ("val", "val/nll")))  # the loss of a Bayesian teacher dwarfs it by KL
 ACCURACY = Plot("accuracy", "Accuracy", (("train", "train/acc"), ("val", "val/acc")))
 PAPER_ACCURACY = Plot("accuracy", "Accuracy", (("train", "train/acc"), ("test", "test/acc")))
 NOISE = Plot("noise", "Gradient noise", (("one-hot", "grad/noise_onehot"), ("teacher", "grad/noise_teacher")))
@@ -70,7 +71,8 @@ def plots_of(run: Row) -> tuple[Plot, ...]:
     accuracy = PAPER_ACCURACY if (run.get("spec") or {}).get("protocol") == "paper" else ACCURACY
     if run.get("role") == "student":
         return LOSS, accuracy, NOISE, RATIO
-    return LOSS, accuracy, TEACHER_NOISE, NORM
+    loss = NLL if run.get("kind") == "Bayesian" else LOSS
+    return loss, accuracy, TEACHER_NOISE, NORM
 
 
 class RunScreen(RunActions):
