@@ -60,6 +60,9 @@ def _start_heartbeat(locks: Sequence[int]) -> None:
     threading.Thread(target=beat, daemon=True, name="heartbeat").start()
 
 
+FINAL_REPETITIONS = 3  # of a stochastic teacher on the test set; `bkd evaluate` takes more
+
+
 class Child:
     """The life of one process: open, train, evaluate, write down.
 
@@ -191,7 +194,7 @@ class Child:
         record = self.records[learner.name]
         checkpoint.write_weights_file(record.folder.last_weights, learner.network.state_dict())
         predictor = predictor_of(learner, spec)
-        sampling = Sampling(num_samples=learner.recipe.num_samples, seed=spec.seed)
+        sampling = Sampling(learner.recipe.num_samples, FINAL_REPETITIONS, spec.seed)
         result = evaluate(predictor, data.held_out("test"), sampling)
         record.run["results"] = record.run["results"] | {"test": result}
         record.run["metrics"] = record.run["metrics"] | flat_results("test", result)

@@ -11,7 +11,7 @@ from bkd.text import cell_width, clean, duration, number, percent
 from tui.run_columns import metric, progress, when
 from tui.widgets.status import status_text
 
-LABEL_CELLS = 13
+LABEL_CELLS = 17
 Run = Mapping[str, Any]
 Line = tuple[str, str]
 

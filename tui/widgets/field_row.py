@@ -83,8 +83,8 @@ class FieldRow(Widget):
 
     @property
     def help(self) -> str:
-        """What the field means, and what is wrong with it."""
-        return "\n".join(filter(None, (clean(self.fault), self.field.help()))) if self.fault else self.field.help()
+        """What is wrong with the field, else what it means."""
+        return clean(self.fault) or self.field.help()
 
     @on(Input.Changed)
     @on(Select.Changed)
