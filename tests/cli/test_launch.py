@@ -44,16 +44,13 @@ def test_the_papers_teacher_examples(line: str, kind: str, tmp_path: Path, caugh
 
 @pytest.mark.parametrize(("kind", "flags"), STUDENTS)
 def test_the_papers_student_examples(kind: str, flags: str, root: SaveRoot, caught: list[RunFolder]) -> None:
-    spec: dict[str, Any] = {
-    flags_of_run = ["--teacher_path", str(folder.path), *flags.split(), "--detach"]
-    code = bkd_main(["--save", str(root.path), "distill", *flags_of_run])
-    }  # fmt: skip
+    spec: dict[str, Any] = {"type": "train", "kind": kind, "dataset": "cifar100", "val_fraction": 0.1}
+    spec |= {"split_seed": 0, "protocol": "heldout"}
     teacher = root.teacher("abcd0001", kind, arch="resnet50", dataset="cifar100", spec=spec)
     folder = root.store.folder(teacher["path"])
     folder.last_weights.write_bytes(b"weights")
-    code = bkd_main(
-        ["--save", str(root.path), "distill", "--teacher_path", str(folder.path), *flags.split(), "--detach"]
-    )
+    line = ["--teacher_path", str(folder.path), *flags.split(), "--detach"]
+    code = bkd_main(["--save", str(root.path), "distill", *line])
     assert code == 0
     run = root.store.load(caught[0])
     assert (run["role"], run["kind"], run["teacher"], run["student_arch"]) == ("student", kind, "abcd0001", "resnet18")
