@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import SaveRoot
 
 from bkd import actions
 from bkd.cli.main import run as bkd_main
@@ -43,7 +42,7 @@ def test_the_papers_teacher_examples(line: str, kind: str, tmp_path: Path, caugh
 
 
 @pytest.mark.parametrize(("kind", "flags"), STUDENTS)
-def test_the_papers_student_examples(kind: str, flags: str, root: SaveRoot, caught: list[RunFolder]) -> None:
+def test_the_papers_student_examples(kind: str, flags: str, root: Any, caught: list[RunFolder]) -> None:
     spec: dict[str, Any] = {"type": "train", "kind": kind, "dataset": "cifar100", "val_fraction": 0.1}
     spec |= {"split_seed": 0, "protocol": "heldout"}
     teacher = root.teacher("abcd0001", kind, arch="resnet50", dataset="cifar100", spec=spec)
