@@ -1,7 +1,7 @@
 """The app on a pseudo-terminal of 180x50: first screen, silence, and one run that logs ten steps a second.
 
-Run `python tests/benchmarks/bench_app.py`. Latency is from the append of an event to its step number on the screen; bytes
-are what an SSH link would carry; all in the same run. Prints one JSON line a figure.
+Run `python tests/benchmarks/bench_app.py`. Latency is from the append of an event to its step number on the screen;
+bytes are what an SSH link would carry; all in the same run. Prints one JSON line a figure.
 """
 
 import json
@@ -36,15 +36,19 @@ def report(name: str, value: float, bar: float) -> None:
     print(json.dumps({"name": name, "value": round(value, 3), "bar": bar, "passed": value <= bar}), flush=True)
 
 
+def names_shown(terminal: Terminal) -> int:
+    """Return how many lines of the screen name a run."""
+    return sum(bool(re.search(r"a\d{6}b", line)) for line in terminal.screen.display)
+
+
 def first_screen(root: Path) -> None:
-    """Time the last visible run's name against a bare app's text, in turns, and the bytes of an idle screen."""
+    """Time the last visible run's name against a bare app's text, in turns; count the bytes of an idle screen."""
     bare, full, idle = [], [], 0
     for _ in range(ROUNDS):
         with Terminal([sys.executable, "-c", BARE]) as terminal:
             bare.append(terminal.until(lambda t=terminal: t.shows("bare app")))
         with Terminal([sys.executable, "-m", "bkd", "--save", str(root), "tui"]) as terminal:
-            names = re.compile(r"a\d{6}b")
-            full.append(terminal.until(lambda t=terminal: sum(bool(names.search(s)) for s in t.screen.display) > 40))
+            full.append(terminal.until(lambda t=terminal: names_shown(t) > 40))
             terminal.quiet(3.0)
             idle = max(idle, terminal.quiet(4.0))
     report("1,000 runs: last visible name after a bare app's text, s", median(full) - median(bare), 0.8)
@@ -77,7 +81,8 @@ def watch_live(root: Path) -> None:
     latencies: dict[int, float] = {}
 
     def write(step: int) -> None:
-        values = {"train/loss": 2 / (1 + step / 50), "train/acc": 1 - 1 / (1 + step / 50), "grad/noise": 9 / (1 + step / 99),
+        values = {"train/loss": 2 / (1 + step / 50), "train/acc": 1 - 1 / (1 + step / 50),
+                  "grad/noise": 9 / (1 + step / 99),
                   "grad/noise_onehot": 10 / (1 + step / 99), "grad/norm": 1.0, "time/images_per_s": 1000.0}  # fmt: skip
         written[step] = time.monotonic()
         writer.write("step", step=step, epoch=0, values=values)

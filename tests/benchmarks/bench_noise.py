@@ -1,7 +1,7 @@
 """What the gradient statistics cost: their share of a WRN-16-2 step at 32x32 with B = 100, on one thread.
 
-Run `python tests/benchmarks/bench_noise.py`. It times the meter's update within real steps, and adds the two-batch probe at
-one step in 64; prints one JSON line.
+Run `python tests/benchmarks/bench_noise.py`. It times the meter's update within real steps, and adds the two-batch
+probe at one step in 64; prints one JSON line.
 """
 
 import json

@@ -1,7 +1,7 @@
 """A student's child from process start to its first step on disk, over `python -c "import torch, torch._dynamo"`.
 
-Run `python tests/benchmarks/bench_start.py`. Real children on the real digits, in turns with the import; prints medians and
-one JSON line. It checks that neither sklearn nor torchvision was imported on the way.
+Run `python tests/benchmarks/bench_start.py`. Real children on the real digits, in turns with the import; prints medians
+and one JSON line. It checks that neither sklearn nor torchvision was imported on the way.
 """
 
 import json
