@@ -42,7 +42,7 @@ def names_shown(terminal: Terminal) -> int:
 
 
 def first_screen(root: Path) -> None:
-    """Time the last visible run's name against a bare app's text, in turns; count the bytes of an idle screen."""
+    """Time the last visible name against a bare app's text, in turns; count the bytes of an idle screen."""
     bare, full, idle = [], [], 0
     for _ in range(ROUNDS):
         with Terminal([sys.executable, "-c", BARE]) as terminal:
@@ -112,8 +112,9 @@ def watch_live(root: Path) -> None:
 def main() -> None:
     """Print every figure."""
     with tempfile.TemporaryDirectory() as folder:
-        make_save_root(Path(folder))
-        first_screen(Path(folder))
+        root = Path(folder) / "save"
+        make_save_root(root)
+        first_screen(root)
     with tempfile.TemporaryDirectory() as folder:
         watch_live(Path(folder))
 
