@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from rich.console import RenderableType
 from textual import on, work
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
@@ -39,7 +38,7 @@ class BkdApp(ThemedApp):
     def __init__(self, save: str | Path | None = None) -> None:
         super().__init__()
         self.store = Store(save, warn=lambda text: self._warn(text))
-        self._is_held = True  # nothing is painted before the first screen has its rows and its layout
+        self.is_held = True  # nothing is painted before the first screen has its rows and its layout
         if os.environ.get("SSH_CONNECTION"):
             self.animation_level = "none"
 
@@ -53,19 +52,14 @@ class BkdApp(ThemedApp):
 
     def hold(self) -> None:
         """Paint nothing until `paint` is called, or for HOLD_S at most: a screen would be painted part by part."""
-        self._is_held = True
+        self.is_held = True
         self.set_timer(HOLD_S, self.paint)
 
     def paint(self) -> None:
         """End a hold."""
-        if self._is_held:
-            self._is_held = False
+        if self.is_held:
+            self.is_held = False
             self.refresh()
-
-    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
-        """Keep back what is not to be painted yet; Textual has no public way to hold the first frame."""
-        if not self._is_held:
-            super()._display(screen, renderable)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Offer what the screen's keys do, and Textual's own commands."""

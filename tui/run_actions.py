@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from textual.screen import Screen
-
 from bkd.text import count
+from tui.held_screen import HeldScreen
 from tui.messages import Row
 
 if TYPE_CHECKING:
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from tui.app import BkdApp
 
 
-class RunActions(Screen[None]):
+class RunActions(HeldScreen[None]):
     """A screen with a run of its own or one under a cursor."""
 
     store: Store
@@ -107,7 +106,7 @@ class RunActions(Screen[None]):
         """Return the rows of the students that came from a run."""
         return self.store.students_of(str(run["id"])) if run.get("role") == "teacher" else []
 
-    def open_screen(self, screen: Screen[Any], answered: Callable[[Any], None] | None = None) -> None:
+    def open_screen(self, screen: HeldScreen[Any], answered: Callable[[Any], None] | None = None) -> None:
         """Open a screen that is painted once it is laid out, not part by part."""
         app = cast("BkdApp", self.app)
         app.hold()

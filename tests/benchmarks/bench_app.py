@@ -58,7 +58,7 @@ def first_screen(root: Path) -> None:
 def make_live_run(store: Store) -> RunFolder:
     """Write a run that this process keeps alive."""
     run = {
-        "v": 1, "id": "live0001", "name": "wrn_16_1_digits_trial_1_live0001", "role": "teacher", "kind": "Deterministic",
+        "v": 1, "id": "live0001", "name": "wrn_16_1_digits_live0001", "role": "teacher", "kind": "Deterministic",
         "arch": "wrn_16_1", "dataset": "digits", "status": "running", "epoch": 0, "epochs": 100, "created": time.time(),
         "started": time.time(), "path": "teachers/Deterministic/wrn_16_1/live0001", "trial": 1, "host": this_host(),
         "metrics": {}, "results": {}, "lineage": {}, "environment": {}, "split": {"train": 1200},

@@ -9,7 +9,6 @@ from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Select
 
@@ -21,6 +20,7 @@ from bkd.store import Store
 from bkd.text import clean
 from tui.command_line import command_for
 from tui.form_fields import faults_of, fields_of
+from tui.held_screen import HeldScreen
 from tui.messages import Row, RunLaunched, TaskDone
 from tui.widgets.field_row import Choice, FieldRow
 from tui.widgets.key_bar import Key, KeyBar
@@ -32,7 +32,7 @@ KEYS = (
 )  # fmt: skip
 
 
-class LaunchScreen(Screen[str]):
+class LaunchScreen(HeldScreen[str]):
     """Ends with the id of the run that was launched, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -1,0 +1,23 @@
+"""A screen that is painted once it is laid out, not part by part."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from textual.screen import Screen, ScreenResultType
+
+if TYPE_CHECKING:
+    from tui.app import BkdApp
+
+
+class HeldScreen(Screen[ScreenResultType]):
+    """Renders nothing while the app holds painting.
+
+    Textual renders and sends a new screen up to four times until every widget knows its size; at 180x50 each costs
+    30 KB. It has no public way to hold that: `App.batch_update` holds the layout too.
+    """
+
+    def _compositor_refresh(self) -> None:
+        """Leave what is dirty for the paint that ends the hold."""
+        if not cast("BkdApp", self.app).is_held:
+            super()._compositor_refresh()
