@@ -12,9 +12,14 @@ from bkd.store import Store
 from bkd.text import clean
 
 
-def complete_runs(incomplete: str, role: str | None = None) -> list[str]:
-    """Return the ids that start with what was typed, for shell completion."""
-    return [row["id"] for row in Store().registry.rows(role) if row["id"].startswith(incomplete)]
+def complete_runs(incomplete: str) -> list[str]:
+    """Return the ids of runs that start with what was typed, for shell completion."""
+    return [row["id"] for row in Store().registry.rows() if row["id"].startswith(incomplete)]
+
+
+def complete_teachers(incomplete: str) -> list[str]:
+    """Return the ids of teachers that start with what was typed, for shell completion."""
+    return [row["id"] for row in Store().registry.rows("teacher") if row["id"].startswith(incomplete)]
 
 
 Save = Annotated[str | None, typer.Option("--save", help="Save root; else BKD_SAVE, else ./save.", metavar="DIR")]

@@ -8,7 +8,7 @@ from typing import Any, Union, get_args, get_origin
 import click
 from typer.core import TyperCommand, TyperOption
 
-from bkd.cli.common import complete_runs
+from bkd.cli.common import complete_teachers
 from bkd.specs import RunSpec
 
 WITHOUT_EFFECT = {
@@ -105,10 +105,10 @@ def _completer(field: str, info: Any) -> Callable[..., list[str]] | None:
 
     known = {"arch": ARCHITECTURES, "student": ARCHITECTURES, "dataset": tuple(DATASETS)}.get(field, choices_of(info))
     if field == "teacher":
-        return lambda ctx, args, incomplete: complete_runs(incomplete, role="teacher")
+        return complete_teachers
     if not known:
         return None
-    return lambda ctx, args, incomplete: [name for name in known if name.startswith(incomplete)]
+    return lambda incomplete: [name for name in known if name.startswith(incomplete)]
 
 
 def _launch_options() -> list[click.Option]:

@@ -119,6 +119,7 @@ async def test_sort_goes_through_the_columns(save: SaveRoot) -> None:
     save.teacher("cccc0003", status="stopped", created=1_790_000_200.0)
     app = BkdApp(save.path)
     async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: bool(home(app).table._placed), "the columns have their places")
         await pilot.press("s")
         assert ids(home(app).table) == ["bbbb0002", "aaaa0001", "cccc0003"]
         await pilot.press("S")
