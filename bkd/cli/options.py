@@ -105,10 +105,10 @@ def _completer(field: str, info: Any) -> Callable[..., list[str]] | None:
 
     known = {"arch": ARCHITECTURES, "student": ARCHITECTURES, "dataset": tuple(DATASETS)}.get(field, choices_of(info))
     if field == "teacher":
-        return complete_teachers
+        return lambda ctx, args, incomplete: complete_teachers(incomplete)
     if not known:
         return None
-    return lambda incomplete: [name for name in known if name.startswith(incomplete)]
+    return lambda ctx, args, incomplete: [name for name in known if name.startswith(incomplete)]
 
 
 def _launch_options() -> list[click.Option]:
