@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
+from bkd.runfile import UNFINISHED
 from bkd.text import count
 from tui.held_screen import HeldScreen
 from tui.messages import Row
@@ -28,7 +29,8 @@ class RunActions(HeldScreen[None]):
         run = self._target_or_say()
         if run is None:
             return
-        self.notify(f"Stopping {run['id']} after its step ...", markup=False)
+        if run["status"] in UNFINISHED:
+            self.notify(f"Stopping {run['id']} after its step ...", markup=False)
 
         def stop() -> str:
             from bkd.actions import stop_run
@@ -68,6 +70,7 @@ class RunActions(HeldScreen[None]):
             if is_sure:
                 self._delete(str(run["id"]), force=bool(students))
 
+        self.app.clear_notifications()  # on a small terminal they would cover the question
         self.app.push_screen(ConfirmScreen(f"Delete {run.get('name')}?", warning, word), answered)
 
     def _delete(self, run_id: str, *, force: bool) -> None:

@@ -211,3 +211,16 @@ async def test_palette_offers_what_keys_do(save: SaveRoot) -> None:
     async with app.run_test(size=(80, 24)):
         titles = [command.title for command in app.get_system_commands(app.screen)]
         assert {"New teacher", "Distil a student", "Delete run", "Theme"} <= set(titles)
+
+
+async def test_a_finished_run_is_not_said_to_be_stopping(save: SaveRoot) -> None:
+    save.teacher("aaaa0001")
+    app = BkdApp(save.path)
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: ids(home(app).table) == ["aaaa0001"])
+        await pilot.press("x")
+        await until(pilot, lambda: len(app._notifications) > 0, "the refusal is said")
+        assert ["Stopping" in note.message for note in app._notifications] == [False]
+        await pilot.press("D")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        assert len(app._notifications) == 0
