@@ -179,11 +179,11 @@ class Learner:
         norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
         full = self._probe_all_parameters(targets, next_targets(), position) if is_probe else self._nan
         seen = self._seen(targets, phi.detach(), logits.detach())
-        shared = self._probe_shared(targets.batch, seen, position) if is_probe else None
+        size = len(targets.batch.y)
+        shared = self._probe_shared(targets.batch, seen, position, size) if is_probe else None
         noise = self.meter.update(position.total, seen, shared)
         self.optimizer.step()
         correct = (logits.detach().argmax(1) == targets.batch.y).sum()
-        size = len(targets.batch.y)
         self._sums[:2] += torch.stack([terms["loss"].detach() * size, correct])
         self._sums[2] += size
         figures = {f"train/{name}": value.detach() for name, value in terms.items()}
@@ -228,15 +228,15 @@ class Learner:
         teacher_probs = targets.prediction.probs() if targets.prediction else None
         return LastLayer(residual, logits, labels, phi, teacher_probs)
 
-    def _probe_shared(self, batch: Batch, seen: LastLayer, position: Position) -> Tensor | None:
-        """Measure what a batch gains in noise by sharing the teacher's draws: `grad/noise_shared`."""
+    def _probe_shared(self, batch: Batch, seen: LastLayer, position: Position, size: int) -> Tensor | None:
+        """Measure what a batch of `size` images gains in noise by sharing the teacher's draws: `grad/noise_shared`."""
         if self.teacher is None or not self.teacher.is_stochastic:
             return None
         draws = generator(self.settings.seed, "probe", position.epoch, position.step, self.settings.device)
         with self.settings.autocast():
             single = self.teacher.predict(batch.x, PROBE_DRAWS, draws).draw_probs()
         residuals = seen.logits.float().softmax(1) - single  # (K, B, C)
-        return shared_draw_variance(residuals, seen.phi, self.has_bias, self.settings.teacher_samples)
+        return shared_draw_variance(residuals, seen.phi, self.has_bias, self.settings.teacher_samples, size)
 
     def _probe_all_parameters(self, targets: Targets, other: Targets, position: Position) -> Tensor:
         """Measure `grad/noise_full` by a second batch at the same weights; buffers and gradients stay as found."""
@@ -265,13 +265,14 @@ class Learner:
             targets: Held-out batches with the teacher's predictions.
             epoch: Seeds the weight draws.
             split: Prefix of the figures, "val" or "test".
-            num_train_batch: B of training, to which `grad/noise_shared` refers.
+            num_train_batch: B of training, to which `grad/noise_shared` refers; default: the first batch's.
 
         Returns:
             acc, acc5, nll, brier, ece and the loss in use on this split, and the last layer's gradient noise there.
         """
         evaluation, losses, shared = Evaluation(), [], None
         chunks: list[LastLayer] = []
+        size = num_train_batch or len(targets[0].batch.y)
         draws = generator(self.settings.seed, "validate", epoch, 0, self.settings.device)
         was_training = self.network.training
         self.network.eval()
@@ -285,15 +286,13 @@ class Learner:
                 losses.append(terms["loss"].double() * len(item.batch.y))
                 seen = self._seen(item, phi, logits[0].float())
                 if not chunks:
-                    shared = self._probe_shared(item.batch, seen, Position(epoch, 0, 0))
-                    if shared is not None and num_train_batch:
-                        shared = shared * (num_train_batch / len(item.batch.y))
+                    shared = self._probe_shared(item.batch, seen, Position(epoch, 0, 0), size)
                 chunks.append(seen)
         self.network.train(was_training)
         figures: dict[str, float | None] = {f"{split}/{name}": value for name, value in evaluation.result().items()}
         count = sum(len(chunk.labels) for chunk in chunks)
         figures[f"{split}/loss"] = float(torch.stack(losses).sum()) / count
-        noise = offline(chunks, self.has_bias, shared).tolist()
+        noise = offline(chunks, self.has_bias, shared, size).tolist()
         figures |= {f"{split}/{key}": _none_if_nan(value) for key, value in zip(KEYS, noise, strict=True)}
         if self.settings.is_noise_exact:
             figures |= {f"{split}/{key}": value for key, value in self._exact_noise(targets).items()}

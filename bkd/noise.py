@@ -91,43 +91,44 @@ def batch_gradient(residual: Tensor, phi: Tensor, has_bias: bool) -> Tensor:
 
 
 def shared_draw_variance(
-    residuals: Tensor,
-    phi: Tensor,
-    has_bias: bool,
-    num_samples: int,
-    batch_size: int | None = None,
-    subtract_own: bool = False,
+    residuals: Tensor, phi: Tensor, has_bias: bool, num_samples: int, batch_size: int | None = None
 ) -> Tensor:
-    """Compute (B / S) sum_k |G_k - mean G|^2 / (K - 1): what a batch gains in noise by sharing the teacher's draws.
+    """Estimate (B / S) tr Var_draw E_x g: what a batch gains in noise by sharing the teacher's draws.
 
-    On the scale of V: divided by B it is a variance of the batch gradient. Of a draw's effect on g_i it holds what all
-    examples share and also, once, what is an example's own. Vtt holds the latter too, so Vtt plus this is too high by
-    it.
+    By the law of total variance B Var(G) = E tr Cov(g_i | draws) + B Var(E[g_i | draws]). Vtt estimates the first term,
+    which holds what a draw does to one example apart from the others. This is the second, with G_k the batch gradient
+    against draw k and c_ik = g_ik - mean_k g_ik:
+
+        (B / S) sum_k (|G_k - mean_k G_k|^2 - tr Cov_i(c_ik) / B) / (K - 1)
+
+    Without the subtraction the examples' own part, which does not average out over B examples, would count twice. On
+    the scale of V; unbiased, so it can be negative by chance.
 
     Args:
-        residuals: (K, B, C), residuals against K >= 2 single draws of the teacher on the same batch.
+        residuals: (K, B, C), residuals against K >= 2 single draws of the teacher on the same batch of B >= 2.
         phi: (B, F).
         has_bias: See `variance`.
         num_samples: S, draws that the teacher averages in the loss.
         batch_size: B of training, where the probe's batch has another size; default: the probe's.
-        subtract_own: Take off the examples' own part, tr Cov_i(g_ik - mean_k g_ik) / S. Vtt plus the rest is an
-            unbiased estimate of B times the variance of the batch gradient; the rest can be negative.
     """
     if len(residuals) < 2:
         raise ValueError(f"residuals must hold at least 2 draws, got {len(residuals)}")
     residuals = full_precision(residuals)
     own, products = _Moments.of(residuals - residuals.mean(0), phi, has_bias).covariances()
-    spread = products.trace() - own.trace() / len(phi) if subtract_own else products.trace()
+    spread = products.trace() - own.trace() / len(phi)
     return spread / (len(residuals) - 1) * ((batch_size or len(phi)) / num_samples)
 
 
-def bias_numerator(residual_onehot: Tensor, residual_teacher: Tensor, phi: Tensor, has_bias: bool) -> Tensor:
+def bias_numerator(
+    residual_onehot: Tensor, residual_teacher: Tensor, phi: Tensor, has_bias: bool, shared: Tensor | float = 0.0
+) -> Tensor:
     """Estimate |E g_onehot - E g_teacher|^2 without the part that noise adds: its mean is 0 for an unbiased teacher.
 
-    |G_onehot - G_teacher|^2 - (V11 + Vtt - 2 V1t) / B; it can be negative.
+    |G_onehot - G_teacher|^2 - (V11 + Vtt - 2 V1t) / B - shared / B; it can be negative. The last term is the variance
+    of the mean gradient over the draws that the batch shares, `shared_draw_variance` with this batch's B.
     """
     cov, products = _Moments.of(torch.stack([residual_onehot, residual_teacher]), phi, has_bias).covariances()
-    return _bias(cov, products, len(phi))
+    return _bias(cov, products, len(phi)) - shared / len(phi)
 
 
 def noise_ratio(v_onehot: Tensor, v_teacher: Tensor, shared: Tensor | float = 0.0) -> Tensor:
@@ -196,7 +197,7 @@ class NoiseMeter:
             has_bias: Whether the last layer has a bias.
             device: Where the figures are kept.
             is_stochastic: Whether the teacher draws weights that a batch shares. The shared part is NaN until the first
-                probe, the ratio and alpha* for 64 steps beyond a step without one, so probe at step 0.
+                probe, the ratio, bias and alpha* for 64 steps beyond a step without one, so probe at step 0.
         """
         self._has_bias = has_bias
         self._is_stochastic = is_stochastic
@@ -211,11 +212,11 @@ class NoiseMeter:
         Args:
             step: Steps taken since the run began, resumed or not.
             batch: What the last layer saw.
-            shared: `shared_draw_variance` of a probe made at this step; None keeps the latest one.
+            shared: `shared_draw_variance` of a probe made at this step, with this batch's B; None keeps the latest one.
         """
         if shared is not None:
             self._shared.copy_(shared)
-        row = _row(_Moments.of(batch.residuals(), batch.phi, self._has_bias), self._shared)
+        row = _row(_Moments.of(batch.residuals(), batch.phi, self._has_bias), self._shared, len(batch.phi))
         self._rows[step % WINDOW_STEPS].copy_(row)
         return _figures(row, self._rows.sum(0), self._is_stochastic)
 
@@ -241,13 +242,15 @@ class NoiseMeter:
         self._shared.copy_(state["shared"])
 
 
-def offline(chunks: Iterable[LastLayer], has_bias: bool, shared: Tensor | None = None) -> Tensor:
+def offline(chunks: Iterable[LastLayer], has_bias: bool, shared: Tensor | None = None, batch_size: int = 1) -> Tensor:
     """Compute the figures of a whole pass at fixed weights, for instance over the validation images.
 
     Args:
-        chunks: The pass in parts of any size, together at least 2 examples; taken one at a time.
+        chunks: The pass in parts of any size, together at least 2 examples; taken one at a time. A stochastic teacher
+            has drawn anew for each.
         has_bias: Whether the last layer has a bias.
-        shared: `shared_draw_variance` of a stochastic teacher, with the batch size of training; None without one.
+        shared: `shared_draw_variance` of a stochastic teacher; None without one.
+        batch_size: B to which `shared` refers, that of training; without `shared` it changes nothing.
 
     Returns:
         (7,) float32 on the chunks' device in the order of `KEYS`; sums and ratios are over all examples of the pass.
@@ -255,7 +258,7 @@ def offline(chunks: Iterable[LastLayer], has_bias: bool, shared: Tensor | None =
     with torch.no_grad():
         parts = (_Moments.of(chunk.residuals(), chunk.phi, has_bias) for chunk in chunks)
         moments = reduce(add, parts)
-        row = _row(moments, moments.second.new_zeros(()) if shared is None else shared)
+        row = _row(moments, moments.second.new_zeros(()) if shared is None else shared, batch_size)
         return _figures(row, row, shared is not None)
 
 
@@ -267,11 +270,13 @@ class _Moments:
         second: (R, R) float64, sums of g_i . g'_i.
         total: (R, C * F), sums of g_i.
         count: B, examples summed.
+        pairs: Ordered pairs of two of them that came in one batch, so that they shared the teacher's draws.
     """
 
     second: Tensor
     total: Tensor
     count: int
+    pairs: int
 
     @classmethod
     def of(cls, residuals: Tensor, phi: Tensor, has_bias: bool) -> "_Moments":
@@ -283,10 +288,11 @@ class _Moments:
                 phi = F.pad(phi, (0, 1), value=1.0)
             scaled = (residuals * phi.norm(dim=1, keepdim=True)).flatten(1).double()  # (R, B * C)
             total = (residuals.mT @ phi).flatten(1)
-            return cls(scaled @ scaled.mT, total, len(phi))
+            return cls(scaled @ scaled.mT, total, len(phi), len(phi) * (len(phi) - 1))
 
     def __add__(self, other: "_Moments") -> "_Moments":
-        return _Moments(self.second + other.second, self.total + other.total, self.count + other.count)
+        count, pairs = self.count + other.count, self.pairs + other.pairs
+        return _Moments(self.second + other.second, self.total + other.total, count, pairs)
 
     def covariances(self) -> tuple[Tensor, Tensor]:
         """Return the traces of all covariances, NaN for a single example, and G . G' of all pairs; (R, R) float64."""
@@ -303,13 +309,23 @@ def _bias(cov: Tensor, products: Tensor, count: int) -> Tensor:
     return 2 * excess.trace() - excess.sum()
 
 
-def _row(moments: _Moments, shared: Tensor) -> Tensor:
-    """Return V, V11, Vtt, V1t, the shared part and the bias numerator; without a teacher NaN but for the first two."""
+def _row(moments: _Moments, shared: Tensor, batch_size: int) -> Tensor:
+    """Return V, V11, Vtt, V1t, the shared part and the bias numerator; without a teacher NaN but for the first two.
+
+    |G|^2 - V / B is the mean of g_i . g_j over pairs, V half the mean of |g_i - g_j|^2. With s^2 = shared / batch_size
+    the variance of E[g | draws], a pair of one batch adds s^2 to the former, a pair of two batches adds it to the
+    latter; neither belongs there.
+    """
     cov, products = moments.covariances()
     if len(cov) < 3:
         return F.pad(cov.diagonal(), (0, 4), value=torch.nan)
-    bias = _bias(cov[1:, 1:], products[1:, 1:], moments.count)
-    return torch.cat([cov.diagonal(), cov[1, 2:], shared.to(cov)[None], bias[None]])
+    shared = shared.to(cov)
+    together = moments.pairs / max(1, moments.count * (moments.count - 1))  # share of pairs that came in one batch
+    bias = _bias(cov[1:, 1:], products[1:, 1:], moments.count) - together * shared / batch_size
+    v, v_onehot, v_teacher = cov.diagonal()
+    if together < 1:  # else a shared part not known yet would take Vtt with it
+        v_teacher = v_teacher - (1 - together) * shared / batch_size
+    return torch.stack([v, v_onehot, v_teacher, cov[1, 2], shared, bias])
 
 
 def _figures(row: Tensor, sums: Tensor, is_stochastic: bool) -> Tensor:

@@ -124,6 +124,27 @@ def test_validation_figures_are_those_of_the_whole_split() -> None:
     assert exact > float(variance(residual, phi, True))  # all parameters hold more noise than the last layer
 
 
+def test_shared_draws_count_by_the_batch_of_training_and_leave_the_bias_alone() -> None:
+    """On validation images the draws' part is told for the batch of training, whatever the images come in."""
+    spec = make_spec(load_kind("Bayesian").spec, {"arch": "wrn_16_1", "dataset": "digits", "epochs": 4})
+    teacher = load_kind("Bayesian").teacher(recipe("Bayesian").network, spec).freeze()
+    network = build_model("wrn_16_1", in_channels=1, num_classes=10)
+    learner = Learner("a", Recipe(network, Distillation(1.0)), settings(teacher_samples=2), teacher)
+    source = batches()
+    held_out = [
+        Targets(batch, teacher.predict(batch.x, 2, generator(1, "teacher", 0, index)))
+        for index, batch in enumerate(eval_batches(source.images, source.labels, torch.arange(60), INFO, 40))
+    ]
+    small, large = (learner.validate(held_out, 0, num_train_batch=size) for size in (10, 50))
+    assert small["val/grad/noise_shared"] != 0
+    assert large["val/grad/noise_shared"] == pytest.approx(5 * small["val/grad/noise_shared"], rel=1e-5)
+    for key in ("noise", "noise_onehot", "noise_teacher", "bias"):
+        assert small[f"val/grad/{key}"] == pytest.approx(large[f"val/grad/{key}"], rel=1e-5), key
+    for found in (small, large):
+        told = {key: found[f"val/grad/noise_{key}"] for key in ("onehot", "teacher", "shared", "ratio")}
+        assert told["ratio"] == pytest.approx((told["teacher"] + told["shared"]) / told["onehot"], rel=1e-4)
+
+
 def test_a_kind_with_draws_averages_probabilities() -> None:
     logits = torch.randn(3, 4, 5, generator=torch.Generator().manual_seed(0))
     expected = (logits / 2).softmax(-1).mean(0)
