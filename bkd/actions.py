@@ -9,12 +9,13 @@ from typing import Any
 
 from bkd.errors import RunBusy, SpecError, StorageError
 from bkd.files import storage_error
+from bkd.kinds.table import load_kind
 from bkd.launch import spawn, stop
 from bkd.locks import is_locked
 from bkd.paths import RunFolder
-from bkd.plan import Plan, check_teacher, plan_student, plan_teacher
+from bkd.plan import Plan, check_source, plan_student, plan_teacher
 from bkd.runfile import UNFINISHED, Status, read_run, this_host, write_run, write_user
-from bkd.specs import DistillSpec, RunSpec, TrainSpec, load
+from bkd.specs import DistillSpec, RunSpec, Weights, load
 from bkd.store import Store
 from bkd.text import count
 from registry import RegistryError
@@ -27,13 +28,26 @@ def plan(store: Store, spec: RunSpec) -> Plan:
         SpecError: If spec and teacher do not go together.
         RunNotFound: If there is no such teacher.
     """
+    sources = [_source(store, spec, ref) for ref in spec.sources]
     if isinstance(spec, DistillSpec):
-        folder, teacher = store.read(spec.teacher)
-        weights = folder.best_weights if spec.weights == "best" else folder.last_weights
-        check_teacher(teacher, teacher["status"], has_weights=weights.is_file())
-        return plan_student(spec, teacher | {"path": _relative(store, folder)})
-    assert isinstance(spec, TrainSpec), type(spec)
-    return plan_teacher(spec)
+        return plan_student(spec, sources[0])
+    assert spec.kind, type(spec)
+    return plan_teacher(spec, sources)
+
+
+def _source(store: Store, spec: RunSpec, ref: str) -> dict[str, Any]:
+    """Return the run.json of a run that another is made from, checked."""
+    folder, run = store.read(ref)
+    which = getattr(spec, "weights", Weights.LAST)
+    weights = folder.best_weights if which is Weights.BEST else folder.last_weights
+    check_source(spec, run, run["status"], has_weights=_has(run, weights))
+    return run | {"path": _relative(store, folder)}
+
+
+def _has(run: dict[str, Any], weights: Path) -> bool:
+    """Whether a run left what a teacher needs: its weights, if its kind has any."""
+    kind = load_kind(run["kind"]) if run.get("role") == "teacher" else None
+    return weights.is_file() if kind is None or kind.has_weights else run["status"] == Status.DONE
 
 
 def spec_of(plan: Plan) -> RunSpec:
@@ -141,10 +155,10 @@ def delete(store: Store, ref: str, *, force: bool = False) -> dict[str, Any]:
     folder, run = store.read(ref)
     if run["status"] in UNFINISHED or is_locked(folder.lock):
         raise RunBusy(f"{run['id']} is {run['status']}. Stop it first: `bkd stop {run['id']}`.")
-    students = store.students_of(run["id"])
-    if students and not force:
+    heirs = store.heirs_of(run["id"])
+    if heirs and not force:
         raise RunBusy(
-            f"{count(len(students), 'student')} came from {run['id']} ({', '.join(s['id'] for s in students[:5])}). "
+            f"{_heirs_text(heirs)} came from {run['id']} ({', '.join(h['id'] for h in heirs[:5])}). "
             "Delete them first, or give --force to leave them without their teacher."
         )
     doomed = folder.path.with_name(f".deleted-{folder.path.name}-{int(time.time())}")
@@ -159,6 +173,12 @@ def delete(store: Store, ref: str, *, force: bool = False) -> dict[str, Any]:
     except RegistryError as error:
         store.warn(f"The registry still lists {run['id']} ({error}) `bkd registry rebuild` mends the index.")
     return run
+
+
+def _heirs_text(heirs: Sequence[dict[str, Any]]) -> str:
+    students = sum(heir["role"] == "student" for heir in heirs)
+    parts = [count(students, "student")] if students else []
+    return " and ".join([*parts, *([count(len(heirs) - students, "teacher")] if len(heirs) > students else [])])
 
 
 def _drop_empty_parents(path: Path, root: Path) -> None:

@@ -12,6 +12,7 @@ from bkd.checkpoint import load_weights_file
 from bkd.data.batches import Batch, Batches, eval_batches
 from bkd.data.datasets import ImageData, load_dataset
 from bkd.data.splits import Split, make_split, val_subset
+from bkd.data.subsets import few_shot
 from bkd.devices import Machine, make_optimizer, try_compile
 from bkd.errors import CheckpointError
 from bkd.kinds.kind import NetworkShape
@@ -21,10 +22,11 @@ from bkd.losses import CrossEntropy, Distillation
 from bkd.models.table import build_model, load_weights
 from bkd.paths import RunFolder, data_root
 from bkd.rng import derive_seed
-from bkd.specs import DistillSpec, Protocol, RunSpec, TrainSpec, Weights, load
+from bkd.specs import DistillSpec, LoopSpec, Protocol, RunSpec, Weights, load
 from bkd.teachers import NetworkTeacher, Teacher
 from bkd.train import Loop
 
+Find = Callable[[str], tuple[RunFolder, dict[str, Any]]]
 EVAL_BATCH = 500  # images per forward pass in validation and test
 
 
@@ -40,7 +42,7 @@ class Data:
     split: Split
     device: torch.device
 
-    def batches(self, spec: RunSpec) -> Batches:
+    def batches(self, spec: LoopSpec) -> Batches:
         """Return the augmented training batches."""
         return Batches(
             self.images.train_images.to(self.device), self.images.train_labels.to(self.device), self.split.train,
@@ -48,13 +50,14 @@ class Data:
         )  # fmt: skip
 
     def held_out(self, name: str, limit: int | None = None) -> Callable[[], Iterator[Batch]]:
-        """Return what makes the batches of "val" or "test", at most `limit` images."""
+        """Return what makes the batches of "train", "val" or "test", not augmented; at most `limit` of "val"."""
         data = self.images
         if name == "test":
             images, labels, index = data.test_images, data.test_labels, torch.arange(len(data.test_labels))
         else:
             index = self.split.val if limit is None else val_subset(self.split, limit)
             images, labels = data.train_images, data.train_labels
+            index = self.split.train if name == "train" else index
         images, labels = images.to(self.device), labels.to(self.device)
         return lambda: eval_batches(images, labels, index, data.info, EVAL_BATCH)
 
@@ -71,19 +74,22 @@ def open_data(spec: RunSpec, save: Path, device: torch.device) -> Data:
         images.train_labels, val_fraction=spec.val_fraction, split_seed=spec.split_seed, train_limit=spec.train_limit,
         protocol=spec.protocol.value,
     )  # fmt: skip
+    if getattr(spec, "fewshot_percent", None) is not None:
+        split = few_shot(split, images.train_labels, spec, data_root(spec.data, save))
     return Data(images, split, device)
 
 
 def build_recipe(spec: RunSpec, shape: NetworkShape) -> Recipe:
-    """Return the untrained network of a run, initialised by its seed."""
+    """Return the untrained network of a run, initialised by its seed, and how it is trained."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(spec.seed, "init"))
         if isinstance(spec, DistillSpec):
             network = build_model(spec.student, in_channels=shape.in_channels, num_classes=shape.num_classes)
             objective = Distillation(spec.alpha, spec.kd_T, spec.kd_S) if spec.alpha > 0 else CrossEntropy()
             return Recipe(network, objective)
-        assert isinstance(spec, TrainSpec), type(spec)
-        return load_kind(spec.kind).build(spec, shape)
+        build = load_kind(spec.kind).build
+        assert build is not None, spec.kind
+        return build(spec, shape)
 
 
 def shape_of(data: Data) -> NetworkShape:
@@ -93,30 +99,61 @@ def shape_of(data: Data) -> NetworkShape:
 
 
 def load_predictor(
-    run: Mapping[str, Any], folder: RunFolder, shape: NetworkShape, device: torch.device, which: Weights
+    run: Mapping[str, Any],
+    folder: RunFolder,
+    shape: NetworkShape,
+    device: torch.device,
+    which: Weights,
+    find: Find,
+    *,
+    num_chunk: int | None = None,
 ) -> Teacher:
     """Return the trained network of any run as a frozen predictor.
 
+    Args:
+        run: The run's run.json.
+        folder: The run's.
+        shape: What networks for its data are built for.
+        device: Where it predicts.
+        which: Its last or its best weights.
+        find: Reference to a run -> its folder and run.json, for teachers that are made of others.
+        num_chunk: Images that a Laplace teacher without closed form handles at a time; None leaves its own.
+
     Raises:
         CheckpointError: If its weights are missing, truncated, or of another network.
-    """
+        RunNotFound: If a run that it is made of is gone.
+    """  # fmt: skip
     spec = load(run["spec"])
+    if num_chunk is not None and "num_chunk" in type(spec).model_fields:
+        spec = spec.model_copy(update={"num_chunk": num_chunk})
+    kind = load_kind(spec.kind) if spec.kind else None
+    if kind is not None and kind.combine is not None:
+        sources = []
+        for ref in spec.sources:
+            theirs, theirs_run = find(ref)
+            weights = getattr(spec, "weights", Weights.LAST)
+            sources.append(load_predictor(theirs_run, theirs, shape, device, weights, find))
+        return kind.combine(spec, sources).freeze()
     recipe = build_recipe(spec, shape)
+    _load_weights(recipe.network, run, folder, which)
+    recipe.network.to(device).eval()
+    if kind is None:
+        return NetworkTeacher(recipe.network).freeze()
+    assert kind.teacher is not None, kind.name
+    return kind.teacher(recipe.network, spec).freeze()
+
+
+def _load_weights(network: nn.Module, run: Mapping[str, Any], folder: RunFolder, which: Weights) -> None:
     file = folder.best_weights if which is Weights.BEST else folder.last_weights
     if which is Weights.BEST and not file.exists():
         raise CheckpointError(f"{run['id']} has no best.safetensors: it never validated. Use --weights last.")
     try:
-        load_weights(recipe.network, load_weights_file(file))
+        load_weights(network, load_weights_file(file))
     except CheckpointError as error:
         raise CheckpointError(f"Weights of {run['id']} ({run['name']}): {error}") from error
-    recipe.network.to(device).eval()
-    if isinstance(spec, DistillSpec):
-        return NetworkTeacher(recipe.network).freeze()
-    assert isinstance(spec, TrainSpec), type(spec)
-    return load_kind(spec.kind).teacher(recipe.network, spec).freeze()
 
 
-def make_learner(name: str, spec: RunSpec, data: Data, machine: Machine, teacher: Teacher | None) -> Learner:
+def make_learner(name: str, spec: LoopSpec, data: Data, machine: Machine, teacher: Teacher | None) -> Learner:
     """Return the learner of a run, on its device."""
     recipe = build_recipe(spec, shape_of(data))
     recipe.network.to(machine.device)
@@ -147,7 +184,7 @@ def _compiler(recipe: Recipe, data: Data, machine: Machine) -> Callable[[Any], A
     return compile_forward
 
 
-def make_loop(spec: RunSpec, data: Data, machine: Machine, teacher: Teacher | None, num_samples: int) -> Loop:
+def make_loop(spec: LoopSpec, data: Data, machine: Machine, teacher: Teacher | None, num_samples: int) -> Loop:
     """Return what the loop runs over."""
     is_paper = spec.protocol is Protocol.PAPER
     held_out = data.held_out("test") if is_paper else data.held_out("val", spec.val_limit)

@@ -53,13 +53,25 @@ def write(folder: Path, step: int, tensors: Mapping[str, Mapping[str, Tensor]], 
     return final
 
 
-def read(folder: Path, *, device: str = "cpu") -> tuple[dict[str, dict[str, Tensor]], dict[str, Any], list[str]] | None:
+def steps(folder: Path) -> list[int]:
+    """Return the steps of the checkpoints in a folder, newest first."""
+    return [int(child.name) for child in _complete(folder)]
+
+
+def read(
+    folder: Path, *, device: str = "cpu", step: int | None = None
+) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any], list[str]] | None:
     """Return (tensors, state, warnings) of the newest checkpoint that is whole, or None if there is none at all.
+
+    Args:
+        folder: The run's checkpoints folder.
+        device: Where the tensors are put.
+        step: Read the checkpoint of this step and no other.
 
     Raises:
         CheckpointError: If there are checkpoints and none is whole.
     """
-    complete = _complete(folder)
+    complete = [child for child in _complete(folder) if step is None or int(child.name) == step]
     warnings: list[str] = []
     for candidate in complete:
         try:

@@ -55,7 +55,7 @@ def open_machine(spec: RunSpec) -> Machine:
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
     device = _device(spec.device)
-    machine = Machine(device, spec.precision, spec.compile)
+    machine = Machine(device, spec.precision, getattr(spec, "compile", False))
     if spec.precision is Precision.BF16 and not _has_bf16(device):
         machine.precision = Precision.FP32
         machine.notes.append(f"{device} has no bf16 autocast: training in fp32.")

@@ -74,6 +74,12 @@ def evaluate(predictor: Teacher, batches: Callable[[], Iterable[Batch]], samplin
     return figures
 
 
+def flat_results(split: str, result: dict[str, Any]) -> dict[str, float]:
+    """Return an evaluation's figures as metrics: "test/acc", and "test/acc_sd", "test/probs_sd" of stochastic ones."""
+    figures = {f"{split}/{name}": result[name] for name in FIGURES if name in result}
+    return figures | {f"{split}/{name}_sd": value for name, value in result.get("spread", {}).items()}
+
+
 def _draw_spread(predictor: Teacher, batch: Batch, prediction: Prediction, draws: torch.Generator) -> float:
     """Return the mean over images and classes of a probability's standard deviation between at least 4 single draws."""
     probs = prediction.draw_probs()

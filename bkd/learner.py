@@ -42,7 +42,7 @@ class KLSchedule:
         return kl_weight(epoch, self.ml_epochs, self.annealing_epochs)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Recipe:
     """An untrained network and how it is to be trained.
 
@@ -53,6 +53,10 @@ class Recipe:
         kl: Schedule of the KL term; goes with `posterior`.
         notes: Lines for the run's log.
         num_samples: S, weight draws per prediction in validation and test.
+        extra: Tensors beside the network's that a checkpoint keeps; changed in place only.
+        figures: What is known before the first step, for the run's metrics.
+        before_epoch: Called with each epoch's number before its first step.
+        closing: Makes the figures that are taken once, after the last step.
     """
 
     network: Network
@@ -61,6 +65,10 @@ class Recipe:
     kl: KLSchedule | None = None
     notes: tuple[str, ...] = ()
     num_samples: int = 1
+    extra: dict[str, Tensor] = field(default_factory=dict)
+    figures: dict[str, float] = field(default_factory=dict)
+    before_epoch: Callable[[int], None] = lambda epoch: None
+    closing: Callable[[], dict[str, float]] = dict
 
 
 @dataclass(frozen=True)
@@ -162,6 +170,7 @@ class Learner:
 
     def begin_epoch(self, epoch: int) -> None:
         """Set the learning rate of an epoch."""
+        self.recipe.before_epoch(epoch)
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.learning_rate_at(epoch)
 
@@ -218,14 +227,20 @@ class Learner:
             self.recipe.posterior.draw(draws)
 
     def _target_probs(self, targets: Targets) -> Tensor | None:
-        return targets.prediction.probs(self.settings.kd_T) if targets.prediction else None
+        own = self._own_draws(targets)
+        return own.probs(self.settings.kd_T) if own else None
+
+    def _own_draws(self, targets: Targets) -> Prediction | None:
+        """Return the teacher's prediction by the draws that this learner asks for; others may have asked for more."""
+        return targets.prediction.first(self.settings.teacher_samples) if targets.prediction else None
 
     # ---- gradient noise
 
     def _seen(self, targets: Targets, phi: Tensor, logits: Tensor) -> LastLayer:
         labels = targets.batch.y
         residual = self.recipe.objective.residual(logits, labels, self._target_probs(targets))
-        teacher_probs = targets.prediction.probs() if targets.prediction else None
+        own = self._own_draws(targets)
+        teacher_probs = own.probs() if own else None
         return LastLayer(residual, logits, labels, phi, teacher_probs)
 
     def _probe_shared(self, batch: Batch, seen: LastLayer, position: Position, size: int) -> Tensor | None:
@@ -345,7 +360,7 @@ class Learner:
         return figures, is_best
 
     def tensors(self) -> dict[str, dict[str, Tensor]]:
-        """Return every tensor that a resumed run needs, in three groups: model, optimizer, meter."""
+        """Return every tensor that a resumed run needs, in groups: model, optimizer, meter, and extra if there are."""
         optimizer = {
             f"{index}.{name}": value
             for index, state in self.optimizer.state_dict()["state"].items()
@@ -353,7 +368,8 @@ class Learner:
             if isinstance(value, Tensor)
         }
         meter = self.meter.state_dict() | {"epoch_sums": self._sums.clone()}
-        return {"model": dict(self.network.state_dict()), "optimizer": optimizer, "meter": meter}
+        groups = {"model": dict(self.network.state_dict()), "optimizer": optimizer, "meter": meter}
+        return groups | ({"extra": self.recipe.extra} if self.recipe.extra else {})
 
     def load_tensors(self, groups: dict[str, dict[str, Tensor]]) -> None:
         """Take over what `tensors` gave.
@@ -364,6 +380,8 @@ class Learner:
         from bkd.models.table import load_weights
 
         load_weights(self.network, groups["model"])
+        for name, tensor in self.recipe.extra.items():
+            tensor.copy_(groups["extra"][name])
         meter = dict(groups["meter"])
         self._sums.copy_(meter.pop("epoch_sums"))
         self.meter.load_state_dict(meter)

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +10,13 @@ from bkd.catalog import DATASETS
 from bkd.errors import SpecError
 from bkd.paths import run_name, student_folder, teacher_folder
 from bkd.runfile import Status, this_host
-from bkd.specs import DistillSpec, RunSpec, TrainSpec, dump
+from bkd.specs import DerivedSpec, DistillSpec, RunSpec, dump
 
-SPLIT_FIELDS = ("dataset", "val_fraction", "split_seed", "protocol")  # a student's are its teacher's
+SPLIT_FIELDS = ("dataset", "val_fraction", "split_seed", "protocol")  # those of a run are its teacher's
+NETWORK_FIELDS = ("arch", "preact_shortcut")  # a derived teacher's are those of the teacher that it is made from
 USABLE_TEACHER = frozenset({Status.DONE, Status.STOPPED, Status.FAILED, Status.LOST})
+
+Run = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -36,31 +39,49 @@ def new_id() -> str:
             return candidate
 
 
-def inherit_split(spec: DistillSpec, teacher: Mapping[str, Any]) -> DistillSpec:
-    """Return the student's spec with its teacher's data set and split.
+def inherit(spec: RunSpec, sources: Sequence[Run]) -> Any:
+    """Return the spec with the data set and split of the runs that it is made from; a derived teacher also takes over
+    their network and, unless told otherwise, how many images it is trained on.
+
+    Args:
+        spec: As given.
+        sources: run.json of each of `spec.sources`; none leaves the spec as it is.
 
     Raises:
-        SpecError: If the spec names a different one: the student would be validated on what its teacher learnt from.
+        SpecError: If the spec names something different, or the sources differ: it would be validated on what they
+            learnt from.
     """
-    theirs = teacher["spec"]
-    update = {}
-    for name in SPLIT_FIELDS:
-        mine, given = getattr(spec, name), name in spec.model_fields_set
-        mine = getattr(mine, "value", mine)
-        if given and mine != theirs[name]:
-            raise SpecError(
-                f"distill.{name} is {mine}, but teacher {teacher['id']} was trained with {theirs[name]}: "
-                f"{_why(name, mine, theirs[name])} Leave --{name.replace('_', '-')} out to inherit the teacher's."
-            )
-        update[name] = theirs[name]
-    if spec.data is None and theirs.get("data"):
-        update["data"] = theirs["data"]
-    return type(spec).model_validate(spec.model_dump(exclude_none=True) | update).resolved()
+    if not sources:
+        return spec
+    first = sources[0]
+    update = {name: _inherited(spec, name, first, _why) for name in SPLIT_FIELDS}
+    for other in sources[1:]:
+        _check_alike(spec, first, other)
+    if isinstance(spec, DerivedSpec):
+        update |= {name: _inherited(spec, name, first, _why_network) for name in NETWORK_FIELDS}
+    if spec.kind and "train_limit" not in spec.model_fields_set:
+        update["train_limit"] = first["spec"].get("train_limit")
+    if spec.data is None and first["spec"].get("data"):
+        update["data"] = first["spec"]["data"]
+    given = {name: getattr(spec, name) for name in spec.model_fields_set}
+    return type(spec).model_validate(given | update).resolved()
+
+
+def _inherited(spec: RunSpec, name: str, source: Run, why: Callable[[str, Any, Any], str]) -> Any:
+    theirs = source["spec"].get(name)
+    mine = getattr(spec, name)
+    mine = getattr(mine, "value", mine)
+    if name in spec.model_fields_set and mine is not None and mine != theirs:
+        raise SpecError(
+            f"{spec.command()}.{name} is {mine}, but teacher {source['id']} was trained with {theirs}: "
+            f"{why(name, mine, theirs)} Leave --{name.replace('_', '-')} out to inherit the teacher's."
+        )
+    return theirs
 
 
 def _why(name: str, mine: Any, theirs: Any) -> str:
     if name != "dataset":
-        return "the student would be validated on images that its teacher was trained on."
+        return "the run would be validated on images that its teacher was trained on."
     a, b = DATASETS[mine], DATASETS[theirs]
     if a.classes != b.classes:
         return f"{a.classes} classes against {b.classes}."
@@ -69,32 +90,80 @@ def _why(name: str, mine: Any, theirs: Any) -> str:
     return "the classes mean different things."
 
 
-def check_teacher(teacher: Mapping[str, Any], status: str, *, has_weights: bool) -> None:
-    """Check that a run can teach.
+def _why_network(name: str, mine: Any, theirs: Any) -> str:
+    return "it is made from that teacher's network."
+
+
+def _check_alike(spec: RunSpec, first: Run, other: Run) -> None:
+    for name in SPLIT_FIELDS:
+        mine, theirs = first["spec"].get(name), other["spec"].get(name)
+        if mine != theirs:
+            raise SpecError(
+                f"{spec.command()}: {first['id']} and {other['id']} differ in {name} ({mine} and {theirs}): "
+                f"{_why(name, mine, theirs)} Take teachers of one data set and split."
+            )
+
+
+def check_source(spec: RunSpec, source: Run, status: str, *, has_weights: bool) -> None:
+    """Check that a run can be the source of another.
 
     Raises:
-        SpecError: If it is no teacher, is still training, or left no weights.
+        SpecError: If it is no teacher, a teacher of the wrong kind, is still training, or left no weights.
     """
-    ref = f"{teacher['id']} ({teacher['name']})"
-    if teacher.get("role") != "teacher":
-        raise SpecError(f"distill.teacher must be a teacher, {ref} is none. `bkd list --role teacher` lists them.")
+    ref, field = f"{source['id']} ({source['name']})", f"{spec.command()}.{_source_field(spec)}"
+    if source.get("role") != "teacher":
+        raise SpecError(f"{field} must be a teacher, {ref} is none. `bkd list --role teacher` lists them.")
+    if isinstance(spec, DerivedSpec) and source.get("kind") not in spec.made_from:
+        wanted = " or ".join(spec.made_from)
+        raise SpecError(
+            f"{field} must be a {wanted} teacher, {ref} is of kind {source.get('kind')}. "
+            f"`bkd list --role teacher --kind {spec.made_from[0]}` lists those that will do."
+        )
     if status not in USABLE_TEACHER:
-        raise SpecError(f"distill.teacher {ref} is {status}. Wait until it is done (`bkd watch {teacher['id']}`).")
+        raise SpecError(f"{field} {ref} is {status}. Wait until it is done (`bkd watch {source['id']}`).")
     if not has_weights:
         raise SpecError(
-            f"distill.teacher {ref} is {status} and left no weights. Finish it with `bkd resume {teacher['id']}` first."
+            f"{field} {ref} is {status} and left no weights. Finish it with `bkd resume {source['id']}` first."
         )
 
 
-def plan_teacher(spec: TrainSpec) -> Plan:
-    """Return the plan of a teacher run; `spec` is resolved."""
+def _source_field(spec: RunSpec) -> str:
+    return "teacher" if "teacher" in type(spec).model_fields else "members"
+
+
+def with_ids(spec: RunSpec, sources: Sequence[Run]) -> Any:
+    """Return the spec with its sources named by their ids."""
+    if not sources:
+        return spec
+    ids = [source["id"] for source in sources]
+    field = _source_field(spec)
+    return spec.model_copy(update={field: ids[0] if field == "teacher" else ids})
+
+
+def plan_teacher(spec: RunSpec, sources: Sequence[Run] = ()) -> Plan:
+    """Return the plan of a teacher run.
+
+    Args:
+        spec: As given, resolved.
+        sources: run.json of each of `spec.sources`.
+
+    Raises:
+        SpecError: If the spec does not go with its sources.
+    """
+    spec = with_ids(inherit(spec, sources), sources)
+    arch = getattr(spec, "arch", None) or "+".join(dict.fromkeys(source["arch"] for source in sources))
     run_id = new_id()
-    name = run_name(spec.arch, spec.dataset, spec.trial, run_id)
-    path = teacher_folder(spec.kind, spec.arch, name)
-    return Plan(_run(spec, run_id, name, path) | {"role": "teacher", "kind": spec.kind, "arch": spec.arch})
+    name = run_name(arch, spec.dataset, spec.trial, run_id)
+    run = _run(spec, run_id, name, teacher_folder(spec.kind, arch, name))
+    run |= {"role": "teacher", "kind": spec.kind, "arch": arch}
+    if _source_field(spec) == "members":
+        run["members"] = [source["id"] for source in sources]
+    elif sources:
+        run |= {"teacher": sources[0]["id"], "lineage": _lineage(sources[0])}
+    return Plan(run)
 
 
-def plan_student(spec: DistillSpec, teacher: Mapping[str, Any]) -> Plan:
+def plan_student(spec: DistillSpec, teacher: Run) -> Plan:
     """Return the plan of a student run.
 
     Args:
@@ -104,29 +173,32 @@ def plan_student(spec: DistillSpec, teacher: Mapping[str, Any]) -> Plan:
     Raises:
         SpecError: If data set or split differ from the teacher's.
     """
-    spec = inherit_split(spec, teacher).model_copy(update={"teacher": teacher["id"]})
+    spec = with_ids(inherit(spec, [teacher]), [teacher])
     run_id = new_id()
     name = run_name(spec.student, spec.dataset, spec.trial, run_id)
     setting = (spec.alpha, spec.kd_T, spec.kd_S)
     path = student_folder(teacher["arch"], spec.student, teacher["kind"], setting, name)
-    lineage = {
-        "teacher": teacher["id"], "teacher_name": teacher["name"], "teacher_path": teacher["path"],
-        "teacher_kind": teacher["kind"], "teacher_trial": teacher["trial"],
-    }  # fmt: skip
     return Plan(
         _run(spec, run_id, name, path)
         | {
             "role": "student", "kind": teacher["kind"], "arch": teacher["arch"], "student_arch": spec.student,
-            "teacher": teacher["id"], "lineage": lineage,
+            "teacher": teacher["id"], "lineage": _lineage(teacher),
         }
     )  # fmt: skip
+
+
+def _lineage(teacher: Run) -> dict[str, Any]:
+    return {
+        "teacher": teacher["id"], "teacher_name": teacher["name"], "teacher_path": teacher["path"],
+        "teacher_kind": teacher["kind"], "teacher_trial": teacher["trial"],
+    }  # fmt: skip
 
 
 def _run(spec: RunSpec, run_id: str, name: str, path: str) -> dict[str, Any]:
     return {
         "v": 1, "id": run_id, "name": name, "role": None, "kind": None, "arch": None, "student_arch": None,
-        "dataset": spec.dataset, "status": Status.QUEUED.value, "epoch": 0, "epochs": spec.epochs,
+        "dataset": spec.dataset, "status": Status.QUEUED.value, "epoch": 0, "epochs": getattr(spec, "epochs", 0),
         "created": round(time.time(), 3), "started": None, "ended": None, "path": path, "teacher": None,
-        "trial": spec.trial, "host": this_host(), "boot_id": None, "pid": None, "message": None,
+        "members": None, "trial": spec.trial, "host": this_host(), "boot_id": None, "pid": None, "message": None,
         "metrics": {}, "results": {}, "lineage": {}, "environment": {}, "spec": dump(spec),
     }  # fmt: skip

@@ -40,6 +40,11 @@ class Record:
         """Replace run.json."""
         write_run(self.folder, self.run)
 
+    def log(self, message: str) -> None:
+        """Say something in the run's log and in its events."""
+        print(message, flush=True)
+        self.writer.write("log", step=0, epoch=int(self.run["epoch"]), values={"message": message})
+
     def end(self, status: Status, *, message: str | None = None, step: int = 0) -> None:
         """Write a final status to run.json and the events."""
         self.run |= {"status": status.value, "ended": round(time.time(), 3), "message": message}

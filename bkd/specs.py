@@ -1,12 +1,14 @@
 """Settings of a run: one pydantic model per run type, the single source of flags, forms, checks and error texts."""
 
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Literal, Self
+from importlib import import_module
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from bkd.catalog import ARCHITECTURES, DATASETS, canonical, nearest
 from bkd.errors import SpecError
+from bkd.spec_faults import explain
 
 
 class Protocol(StrEnum):
@@ -75,14 +77,15 @@ EpochList = Annotated[list[int], BeforeValidator(_epoch_list)]
 
 
 class RunSpec(BaseModel):
-    """What every run has: data, optimisation, how it runs.
+    """What every run has: which images, which repetition, where it runs.
 
-    Fields left at None are filled by `resolved()`, so that run.json always tells the values in force.
+    Fields left at None are filled by `resolved()` or from the runs it is made from, so that run.json always tells the
+    values in force.
     """
 
     model_config = ConfigDict(extra="forbid", use_enum_values=False, validate_assignment=True)
     type: ClassVar[str] = ""
-    decay_fractions: ClassVar[tuple[float, ...]] = (0.5,)  # of `epochs`; the paper decays at 100 of 200
+    kind: ClassVar[str] = ""  # of teachers
 
     dataset: str = option("cifar100", "Data set to train on.", group="Data")
     data: str | None = option(None, "Folder with the data sets; unset: DATASETS_PATH, else <save>/data.", group="Data")
@@ -90,15 +93,73 @@ class RunSpec(BaseModel):
         None, "Train on this many images, stratified by class; unset: all.", unit="images", group="Data", ge=1
     )
     val_fraction: float = option(0.1, "Part of the training set held out for validation.", group="Data", gt=0, lt=1)
-    val_limit: int = option(
-        1000, "Validate on at most this many images each epoch.", unit="images", group="Data", ge=1
-    )  # fmt: skip
     split_seed: int = option(0, "Seed of the validation split; a student inherits its teacher's.", group="Data", ge=0)
     protocol: Protocol = option(
         Protocol.HELD_OUT,
         "heldout keeps a validation split; paper trains on everything and logs test accuracy each epoch.",
         group="Data",
     )
+
+    trial: int = option(
+        1, "Repetition; sets the seed of initialisation, order, augmentation and draws.", group="Running",
+        aliases=("-t",), ge=0,
+    )  # fmt: skip
+    device: str = option("auto", "auto, cpu, cuda, cuda:1 or mps.", group="Running")
+    threads: int | None = option(
+        None, "CPU threads of the run; unset: torch's choice. Runs side by side are faster with a share each.",
+        unit="threads", group="Running", ge=1,
+    )  # fmt: skip
+    precision: Precision = option(Precision.FP32, "fp32, or bf16 autocast where the device has it.", group="Running")
+
+    @field_validator("dataset")
+    @classmethod
+    def _known_dataset(cls, value: str) -> str:
+        return _known(value, tuple(DATASETS), "data set")
+
+    @field_validator("device")
+    @classmethod
+    def _known_device(cls, value: str) -> str:
+        head, _, index = value.partition(":")
+        if head not in ("auto", "cpu", "cuda", "mps") or (index and not index.isdigit()):
+            raise ValueError("must be auto, cpu, cuda, cuda:<n> or mps")
+        return value
+
+    @classmethod
+    def command(cls) -> str:
+        """Return the words of the command that launches runs of this spec, as "train bayesian"."""
+        return f"train {cls.kind.lower()}" if cls.kind else cls.type
+
+    def resolved(self) -> Self:
+        """Return a copy with every value that depends on others filled in."""
+        return self.model_copy()
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The runs that this one is made from, as they were named."""
+        return ()
+
+    @property
+    def seed(self) -> int:
+        """Seed of everything that differs between trials."""
+        return self.trial
+
+
+class LoopSpec(RunSpec):
+    """A run that the training loop trains: optimisation, validation, checkpoints."""
+
+    decay_fractions: ClassVar[tuple[float, ...]] = (0.5,)  # of `epochs`; the paper decays at 100 of 200
+
+    fewshot_percent: float | None = option(
+        None, "Train on this percent of each class, from a subset that `bkd data subset` made; unset: all.", unit="%",
+        group="Data", gt=0, le=100,
+    )  # fmt: skip
+    fewshot_root: str | None = option(
+        None, "Folder with the few-shot subsets; unset: fewshot/ beside the data sets.", group="Data"
+    )
+    fewshot_seed: int = option(0, "Seed of the few-shot subset.", group="Data", ge=0)
+    val_limit: int = option(
+        1000, "Validate on at most this many images each epoch.", unit="images", group="Data", ge=1
+    )  # fmt: skip
 
     epochs: int = option(200, "Passes over the training images.", unit="epochs", group="Optimisation", ge=1)
     batch_size: int = option(100, "Images per step.", unit="images", group="Optimisation", ge=1)
@@ -115,12 +176,6 @@ class RunSpec(BaseModel):
     momentum: float | None = option(None, "Momentum of sgd; unset: 0.9.", group="Optimisation", ge=0, lt=1)
     weight_decay: float = option(0.0, "L2 penalty added to the gradient.", group="Optimisation", ge=0)
 
-    trial: int = option(
-        1, "Repetition; sets the seed of initialisation, order, augmentation and draws.", group="Running",
-        aliases=("-t",), ge=0,
-    )  # fmt: skip
-    device: str = option("auto", "auto, cpu, cuda, cuda:1 or mps.", group="Running")
-    precision: Precision = option(Precision.FP32, "fp32, or bf16 autocast where the device has it.", group="Running")
     compile: bool = option(False, "Compile the network with torch.compile where it works.", group="Running")
     log_every: int = option(1, "Write metrics every this many steps.", unit="steps", group="Running", ge=1)
     checkpoint_every: float = option(
@@ -132,24 +187,11 @@ class RunSpec(BaseModel):
         group="Running",
     )  # fmt: skip
 
-    @field_validator("dataset")
-    @classmethod
-    def _known_dataset(cls, value: str) -> str:
-        return _known(value, tuple(DATASETS), "data set")
-
     @field_validator("lr_decay_epochs")
     @classmethod
     def _milestones(cls, value: list[int] | None) -> list[int] | None:
         if value is not None and (any(e < 1 for e in value) or value != sorted(set(value))):
             raise ValueError("must be rising epochs from 1 on, as 100,150")
-        return value
-
-    @field_validator("device")
-    @classmethod
-    def _known_device(cls, value: str) -> str:
-        head, _, index = value.partition(":")
-        if head not in ("auto", "cpu", "cuda", "mps") or (index and not index.isdigit()):
-            raise ValueError("must be auto, cpu, cuda, cuda:<n> or mps")
         return value
 
     @model_validator(mode="after")
@@ -159,14 +201,14 @@ class RunSpec(BaseModel):
         return self
 
     def resolved(self) -> Self:
-        """Return a copy with every value that depends on others filled in."""
+        """Return a copy with milestones and momentum filled in."""
         update: dict[str, Any] = {}
         if self.lr_decay_epochs is None and self.lr_schedule is LearningRateSchedule.STEP:
             marks = {round(self.epochs * fraction) for fraction in self.decay_fractions}
             update["lr_decay_epochs"] = sorted(mark for mark in marks if 0 < mark < self.epochs)
         if self.optimizer is Optimizer.SGD and self.momentum is None:
             update["momentum"] = 0.9
-        return self.model_copy(update=update)
+        return super().resolved().model_copy(update=update)
 
     def learning_rate_at(self, epoch: int) -> float:
         """Return the learning rate of an epoch (from 0)."""
@@ -177,27 +219,55 @@ class RunSpec(BaseModel):
         passed = sum(1 for mark in self.lr_decay_epochs or [] if epoch >= mark)
         return self.learning_rate * self.lr_decay_rate**passed
 
-    @property
-    def seed(self) -> int:
-        """Seed of everything that differs between trials."""
-        return self.trial
 
-
-class TrainSpec(RunSpec):
+class TrainSpec(LoopSpec):
     """Training a teacher from the data; each kind adds its own fields."""
 
     type: ClassVar[str] = "train"
-    kind: ClassVar[str] = ""
 
     arch: str = option("resnet50", "Network architecture.", group="Network", aliases=("--model",))
+    preact_shortcut: bool = option(
+        True, "WRN: the projection shortcut sees relu(bn(x)), as published; off: the block's raw input.",
+        group="Network",
+    )  # fmt: skip
 
     @field_validator("arch")
     @classmethod
     def _known_arch(cls, value: str) -> str:
         return _known(value, ARCHITECTURES, "architecture")
 
+    @model_validator(mode="after")
+    def _shortcut_belongs_to_wrn(self) -> Self:
+        if not self.preact_shortcut and not self.arch.startswith("wrn"):
+            raise ValueError(f"preact_shortcut is a choice of WRNs, arch is {self.arch}. Leave it out")
+        return self
 
-class DistillSpec(RunSpec):
+
+class DerivedSpec(RunSpec):
+    """A teacher made from another teacher: its data, split and network are that one's."""
+
+    type: ClassVar[str] = "train"
+    made_from: ClassVar[tuple[str, ...]] = ("Deterministic",)  # kinds
+
+    teacher: str = option(
+        ..., "Teacher that it is made from: id, unambiguous prefix, or path of its folder.", group="Network",
+        aliases=("--teacher-path",), min_length=1,
+    )  # fmt: skip
+    weights: Weights = option(
+        Weights.LAST, "Weights of that teacher: its last or its best on validation.", group="Network"
+    )
+    arch: str | None = option(
+        None, "Network architecture; unset, and always: the teacher's.", group="Network", aliases=("--model",)
+    )
+    preact_shortcut: bool | None = option(None, "WRN shortcut; unset, and always: the teacher's.", group="Network")
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The teacher that it is made from."""
+        return (self.teacher,)
+
+
+class DistillSpec(LoopSpec):
     """Distilling a student from a teacher of the registry."""
 
     type: ClassVar[str] = "distill"
@@ -221,11 +291,27 @@ class DistillSpec(RunSpec):
     weights: Weights = option(
         Weights.LAST, "Teacher's weights: its last or its best on validation.", group="Distillation"
     )
+    num_chunk: int | None = option(
+        None, "Images that a Laplace teacher without a closed form handles at a time; unset: the teacher's own.",
+        unit="images", group="Distillation", ge=1,
+    )  # fmt: skip
+    teacher_cache: str = option(
+        "auto", "Keep a deterministic teacher's answers for later students: auto (in <save>/cache), off, or a folder.",
+        group="Distillation", min_length=1,
+    )  # fmt: skip
+    teacher_cache_gib: float = option(
+        4.0, "Most that the cached answers of one teacher may take on disk.", unit="GiB", group="Distillation", gt=0
+    )
 
     @field_validator("student")
     @classmethod
     def _known_student(cls, value: str) -> str:
         return _known(value, ARCHITECTURES, "architecture")
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The teacher."""
+        return (self.teacher,)
 
 
 def _known(value: str, names: tuple[str, ...], what: str) -> str:
@@ -250,90 +336,34 @@ def make_spec(cls: type[RunSpec], values: dict[str, Any], *, resolve: bool = Tru
         raise SpecError("\n".join(message for _, message in explain(cls, error))) from None
 
 
-def explain(cls: type[RunSpec], error: ValidationError) -> list[tuple[str, str]]:
-    """Return (field, sentence) for each fault that pydantic found; field is "" for a cross-field fault."""
-    name = command_name(cls)
-    found = []
-    for fault in error.errors(include_url=False):
-        field = str(fault["loc"][0]) if fault["loc"] else ""
-        text = fault["msg"].removeprefix("Value error, ")
-        if not field:
-            found.append(("", f"{name}: {text}."))
-            continue
-        found.append((field, f"{name}.{field} {_sentence(fault, text)}{_advice(cls, field)}"))
-    return found
-
-
-def command_name(cls: type[RunSpec]) -> str:
-    """Return the words of the command that launches runs of this spec, as "train bayesian"."""
-    return f"train {cls.kind.lower()}" if issubclass(cls, TrainSpec) and cls.kind else cls.type
-
-
-_LIMITS = {
-    "greater_than": ("gt", ">"), "greater_than_equal": ("ge", ">="),
-    "less_than": ("lt", "<"), "less_than_equal": ("le", "<="),
-}  # fmt: skip
-
-
-def _sentence(fault: Any, text: str) -> str:
-    got = fault.get("input")
-    kind = fault["type"]
-    if kind in _LIMITS:
-        key, sign = _LIMITS[kind]
-        return f"must be {sign} {fault['ctx'][key]:g}, got {got}."
-    if kind == "missing":
-        return "is missing."
-    if kind == "extra_forbidden":
-        return "is no setting of this run."
-    if kind == "enum":
-        return f"must be {fault['ctx']['expected'].replace(chr(39), '')}, got {got}."
-    if kind.endswith(("_parsing", "_type")):
-        words = {"int": "a whole number", "float": "a number", "bool": "true or false"}
-        want = next((word for start, word in words.items() if kind.startswith(start)), text.lower())
-        return f"must be {want}, got {got!r}."
-    if kind == "value_error":
-        return f"{got!r} {text}."
-    return f"{text}, got {got!r}."
-
-
-def _advice(cls: type[RunSpec], field: str) -> str:
-    info = cls.model_fields.get(field)
-    if info is None:
-        close = nearest(field, list(cls.model_fields))
-        return f" Did you mean {close}?" if close else ""
-    if info.is_required():
-        return f" {info.description} Give --{field.replace('_', '-')}."
-    default = (
-        "leave it out" if info.default is None else f"the default is {getattr(info.default, 'value', info.default)}"
-    )
-    return f" {info.description} If unsure, {default}."
-
-
-RunType = Literal["train", "distill"]
+RUN_TYPES = {"distill": "bkd.specs:DistillSpec"}
+"""Where the spec of each run type is, but for "train", whose specs the kinds declare."""
 
 
 def dump(spec: RunSpec) -> dict[str, Any]:
     """Return the spec as JSON values, with its type and (for a teacher) kind."""
     head: dict[str, Any] = {"type": spec.type}
-    if isinstance(spec, TrainSpec):
+    if spec.kind:
         head["kind"] = spec.kind
     return head | spec.model_dump(mode="json")
 
 
-def load(values: dict[str, Any]) -> RunSpec:
+def load(values: dict[str, Any]) -> Any:
     """Return the spec that `dump` wrote.
 
     Raises:
         SpecError: If the type or kind is unknown or a value is out of range.
     """
     values = dict(values)
-    kind, run_type = values.pop("kind", None), values.pop("type", None)
-    if run_type == "distill":
-        return make_spec(DistillSpec, values)  # type: ignore[no-any-return]
+    kind, run_type = values.pop("kind", None), str(values.pop("type", None))
     if run_type == "train":
         from bkd.kinds.table import load_kind
 
-        return make_spec(load_kind(str(kind)).spec, values)  # type: ignore[no-any-return]
+        return make_spec(load_kind(str(kind)).spec, values)
+    if run_type in RUN_TYPES:
+        module, name = RUN_TYPES[run_type].split(":")
+        return make_spec(getattr(import_module(module), name), values)
     raise SpecError(
-        f"run type {run_type!r} is unknown; known: train, distill. The folder was written by another version of bkd."
+        f"run type {run_type!r} is unknown; known: train, {', '.join(RUN_TYPES)}. The folder was written by another "
+        "version of bkd."
     )

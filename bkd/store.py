@@ -125,9 +125,13 @@ class Store:
         run = read_run(folder)
         return run | read_user(folder) | {"status": status_of(run, folder)}
 
+    def heirs_of(self, run_id: str) -> list[dict[str, Any]]:
+        """Return the rows of the runs that came from a run: its students, and teachers made from it."""
+        return [row for row in self.rows() if row.get("teacher") == run_id or run_id in (row.get("members") or ())]
+
     def students_of(self, teacher_id: str) -> list[dict[str, Any]]:
         """Return the rows of the students that came from a teacher."""
-        return [row for row in self.rows() if row.get("teacher") == teacher_id]
+        return [row for row in self.heirs_of(teacher_id) if row.get("role") == "student"]
 
     def register(self, run: dict[str, Any], user: dict[str, Any] | None = None) -> None:
         """Put a run into the registry; a registry that is busy or broken is told of, never fatal."""

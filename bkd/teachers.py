@@ -22,6 +22,10 @@ class Prediction(Protocol):
         """Return the probabilities (S, B, C) of each draw at a temperature."""
         ...
 
+    def first(self, num_samples: int) -> "Prediction":
+        """Return the prediction of the first draws alone; of a deterministic teacher all of it."""
+        ...
+
 
 @dataclass(frozen=True)
 class LogitsPrediction:
@@ -43,6 +47,10 @@ class LogitsPrediction:
         """See `Prediction.draw_probs`."""
         return (self.logits.float() / temperature).softmax(-1)
 
+    def first(self, num_samples: int) -> "LogitsPrediction":
+        """See `Prediction.first`."""
+        return self if num_samples >= len(self.logits) else LogitsPrediction(self.logits[:num_samples])
+
 
 @dataclass(frozen=True)
 class ProbsPrediction:
@@ -62,6 +70,10 @@ class ProbsPrediction:
     def draw_probs(self, temperature: float = 1.0) -> Tensor:
         """See `Prediction.draw_probs`."""
         return self.probs1 if temperature == 1.0 else soften(self.probs1, temperature)
+
+    def first(self, num_samples: int) -> "ProbsPrediction":
+        """See `Prediction.first`."""
+        return self if num_samples >= len(self.probs1) else ProbsPrediction(self.probs1[:num_samples])
 
 
 class Teacher(ABC):

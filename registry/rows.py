@@ -10,7 +10,7 @@ TABLES: dict[str, str] = {"teacher": "teachers", "student": "students", "experim
 
 ROW_FIELDS: tuple[str, ...] = (
     "id", "name", "role", "kind", "arch", "student_arch", "dataset", "status", "epoch", "epochs", "created", "path",
-    "teacher", "trial", "tags", "note", "metrics", "started", "ended", "host",
+    "teacher", "members", "trial", "tags", "note", "metrics", "started", "ended", "host",
 )  # fmt: skip
 
 

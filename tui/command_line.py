@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bkd.specs import RunSpec, command_name
+from bkd.specs import RunSpec
 
 
 def command_for(cls: type[RunSpec], values: Mapping[str, Any], save: Path | None = None) -> str:
@@ -18,7 +18,7 @@ def command_for(cls: type[RunSpec], values: Mapping[str, Any], save: Path | None
         values: Fields that were given, by name.
         save: Save root; None or ./save is left out.
     """
-    words = ["bkd", *command_name(cls).split()]
+    words = ["bkd", *cls.command().split()]
     for field, value in values.items():
         flag = "--" + field.replace("_", "-")
         if isinstance(value, bool):

@@ -12,15 +12,16 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from bkd.catalog import ARCHITECTURES, DATASETS
-from bkd.plan import SPLIT_FIELDS
-from bkd.specs import DistillSpec, RunSpec, explain
+from bkd.plan import NETWORK_FIELDS, SPLIT_FIELDS
+from bkd.spec_faults import explain
+from bkd.specs import DistillSpec, RunSpec
 
 FIRST = (
-    "student", "arch", "dataset", "epochs", "trial", "train_limit", "alpha", "kd_T", "kd_S", "bnn_samples", "weights",
+    "student", "teacher", "members", "arch", "dataset", "epochs", "trial", "train_limit", "alpha", "kd_T", "kd_S", "bnn_samples", "weights",
     "vi", "bnn_ml_epochs", "bnn_annealing_epochs", "mse_on", "batch_size", "learning_rate", "device",
 )  # fmt: skip
 FIRST_GROUP = "Most used"
-INHERITED = (*SPLIT_FIELDS, "teacher")  # of a student, from its teacher
+INHERITED = (*SPLIT_FIELDS, *NETWORK_FIELDS)  # by runs that are made from others
 _NAMES = {"arch": ARCHITECTURES, "student": ARCHITECTURES, "dataset": tuple(DATASETS)}
 _SIGNS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
 
@@ -100,7 +101,8 @@ def shown_default(field: FormField) -> str:
 
 def fields_of(cls: type[RunSpec]) -> list[FormField]:
     """Return the fields that a person may set, the most used first, then group by group."""
-    hidden = INHERITED if issubclass(cls, DistillSpec) else ()
+    is_made = {"teacher", "members"} & set(cls.model_fields)
+    hidden = (*(INHERITED if is_made else ()), *(("teacher",) if issubclass(cls, DistillSpec) else ()))
     fields = [FormField(name, info) for name, info in cls.model_fields.items() if name not in hidden]
     first = sorted((f for f in fields if f.name in FIRST), key=lambda f: FIRST.index(f.name))
     rest = [f for f in fields if f.name not in FIRST]

@@ -85,7 +85,7 @@ def _figures(store: Store, folder: RunFolder, run: dict[str, Any], question: Que
     machine = open_machine(spec)
     data = open_data(spec, store.root, machine.device)
     _check_split(run, question.split, data.split)
-    predictor = load_predictor(run, folder, shape_of(data), machine.device, Weights(question.weights.value))
+    predictor = load_predictor(run, folder, shape_of(data), machine.device, Weights(question.weights.value), store.read)
     num_samples: int = question.samples or getattr(spec, "bnn_test_samples", None) or 1
     sampling = Sampling(num_samples, question.repetitions, spec.seed)
     figures = measure(predictor, data.held_out(question.split.value), sampling)
@@ -107,7 +107,7 @@ def _check_split(run: dict[str, Any], split: Split, found: Any) -> None:
 
 def _store(store: Store, folder: RunFolder, split: str, figures: dict[str, Any]) -> bool:
     """Write the figures into run.json, unless a process is at work on the run; return whether."""
-    from bkd.run import flat_results
+    from bkd.evaluate import flat_results
 
     try:
         with _owned(folder):

@@ -13,6 +13,10 @@ from typing import Any
 from bkd.catalog import canonical
 from bkd.kinds.table import KINDS
 
+BASE = "bkd.specs"
+RUN_TYPES = {"distill": "bkd.specs:DistillSpec"}
+"""As in `bkd.specs`, which must not be imported here; a test holds the two together."""
+
 
 def chosen(spec: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return (the settings that differ from the defaults, the others); a setting without known default differs."""
@@ -23,26 +27,52 @@ def chosen(spec: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def defaults(run_type: str, kind: str) -> dict[str, Any]:
-    """Return the defaults of a run type ("train" or "distill") and kind; those of required settings are left out."""
-    base, own = _module_defaults("bkd.specs"), dict[str, Any]()
-    if run_type == "distill":
-        return base.get("RunSpec", {}) | base.get("DistillSpec", {})
-    if (name := canonical(kind, tuple(KINDS))) is not None:
-        for fields in _module_defaults(KINDS[name]).values():
-            own |= fields
-    return base.get("RunSpec", {}) | base.get("TrainSpec", {}) | own
+    """Return the defaults of a run type and kind of teacher ("" for none); those of required settings are left out."""
+    module, name = RUN_TYPES.get(run_type, "").split(":") if run_type in RUN_TYPES else ("", "")
+    known = canonical(kind, tuple(KINDS))
+    if run_type == "train" and known is not None:
+        module = KINDS[known]
+        name = next((c for c in _module_classes(module) if c.endswith("Spec")), "")
+    return _class_defaults(module, name) if module else {}
+
+
+def _class_defaults(module: str, name: str) -> dict[str, Any]:
+    """Return the defaults of a class and of the specs that it inherits from, which are beside it or in `bkd.specs`."""
+    home = next((m for m in dict.fromkeys((module, BASE)) if name in _module_classes(m)), None)
+    if home is None:
+        return {}
+    bases, own = _module_classes(home)[name]
+    merged: dict[str, Any] = {}
+    for base in reversed(bases):
+        merged |= _class_defaults(home, base)
+    return merged | own
 
 
 @lru_cache
-def _module_defaults(module: str) -> dict[str, dict[str, Any]]:
-    """Return the defaults that each class of a module gives to `option(default, ...)`."""
+def _module_classes(module: str) -> dict[str, tuple[tuple[str, ...], dict[str, Any]]]:
+    """Return each class of a module: the names of its bases, and the defaults it gives to `option(default, ...)`."""
     found = find_spec(module)
     if found is None or found.origin is None:
         return {}
     tree = ast.parse(Path(found.origin).read_text(encoding="utf-8"))
     classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
-    members = {(c.name, name): value for c in classes for name, value in _constants(c)}
-    return {c.name: dict(_options(c, members)) for c in classes}
+    members = (_members(BASE) if module != BASE else {}) | _members_of(classes)
+    bases = {c.name: tuple(base.id for base in c.bases if isinstance(base, ast.Name)) for c in classes}
+    return {c.name: (bases[c.name], dict(_options(c, members))) for c in classes}
+
+
+@lru_cache
+def _members(module: str) -> dict[tuple[str, str], Any]:
+    """Return the members of a module's enumerations."""
+    found = find_spec(module)
+    assert found is not None, module
+    assert found.origin is not None, module
+    tree = ast.parse(Path(found.origin).read_text(encoding="utf-8"))
+    return _members_of([node for node in tree.body if isinstance(node, ast.ClassDef)])
+
+
+def _members_of(classes: list[ast.ClassDef]) -> dict[tuple[str, str], Any]:
+    return {(c.name, name): value for c in classes for name, value in _constants(c)}
 
 
 def _constants(node: ast.ClassDef) -> list[tuple[str, Any]]:

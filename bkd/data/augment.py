@@ -9,6 +9,7 @@ from functools import lru_cache
 import torch
 
 from bkd.catalog import DatasetInfo
+from bkd.rng import generator
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +53,30 @@ def apply_views(images: torch.Tensor, views: Views, info: DatasetInfo) -> torch.
     pixels = _view_pixels(info, images.device).index_select(0, view)  # (B, side * side)
     flat = images.flatten(2)  # (B, channels, side * side)
     return normalise(flat.gather(2, pixels[:, None].expand_as(flat)).view_as(images), info)
+
+
+def fixed_views(x: torch.Tensor, info: DatasetInfo, count: int, seed: int) -> torch.Tensor:
+    """Return `count` views of each image, the same for all: the image itself, then others chosen by a seed.
+
+    No view comes twice while there are others left.
+
+    Args:
+        x: Normalised images (B, channels, side, side); which pixel goes where does not depend on their values.
+        info: Of the data set.
+        count: K.
+        seed: Chooses crops and mirror images.
+
+    Returns:
+        (K, B, channels, side, side).
+    """
+    pixels = _view_pixels(info, x.device)
+    itself = (info.pad * (2 * info.pad + 1) + info.pad) * 2
+    draws = generator(seed, "views")
+    others = [view for view in torch.randperm(len(pixels), generator=draws).tolist() if view != itself]
+    others = [view for view in others if info.hflip or view % 2 == 0]
+    chosen = [itself, *others[: count - 1]]
+    flat = x.flatten(2)
+    return torch.stack([flat[:, :, pixels[view]].view_as(x) for view in chosen])
 
 
 def normalise(images: torch.Tensor, info: DatasetInfo) -> torch.Tensor:

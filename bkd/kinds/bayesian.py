@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import model_validator
 
-from bkd.kinds.kind import Kind, NetworkShape
+from bkd.kinds.kind import Kind, NetworkShape, build_network
 from bkd.specs import TrainSpec, option
 
 if TYPE_CHECKING:
@@ -105,9 +105,8 @@ def build(spec: BayesianSpec, shape: NetworkShape) -> Recipe:
     from bkd.bayes.posterior import WeightPosterior
     from bkd.learner import KLSchedule, Recipe
     from bkd.losses import CrossEntropy
-    from bkd.models.table import build_model
 
-    network = build_model(spec.arch, in_channels=shape.in_channels, num_classes=shape.num_classes)
+    network = build_network(spec, shape)
     config: InducingConfig | FFGConfig
     if spec.vi is VariationalFamily.FFG:
         config = FFGConfig(prior_sd=spec.prior_sd)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from bkd.kinds.kind import Kind, NetworkShape
+from bkd.kinds.kind import Kind, NetworkShape, build_network
 from bkd.specs import TrainSpec
 
 if TYPE_CHECKING:
@@ -25,9 +25,8 @@ def build(spec: DeterministicSpec, shape: NetworkShape) -> Recipe:
     """Return the network with cross-entropy as its objective."""
     from bkd.learner import Recipe
     from bkd.losses import CrossEntropy
-    from bkd.models.table import build_model
 
-    network = build_model(spec.arch, in_channels=shape.in_channels, num_classes=shape.num_classes)
+    network = build_network(spec, shape)
     return Recipe(network, CrossEntropy())
 
 

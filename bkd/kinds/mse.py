@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
 
-from bkd.kinds.kind import Kind, NetworkShape
+from bkd.kinds.kind import Kind, NetworkShape, build_network
 from bkd.specs import TrainSpec, option
 
 if TYPE_CHECKING:
@@ -39,9 +39,8 @@ def build(spec: MSESpec, shape: NetworkShape) -> Recipe:
     """Return the network with mean squared error as its objective."""
     from bkd.learner import Recipe
     from bkd.losses import MeanSquaredError
-    from bkd.models.table import build_model
 
-    network = build_model(spec.arch, in_channels=shape.in_channels, num_classes=shape.num_classes)
+    network = build_network(spec, shape)
     return Recipe(network, MeanSquaredError(on=spec.mse_on.value))
 
 

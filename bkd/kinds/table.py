@@ -13,6 +13,9 @@ KINDS: dict[str, str] = {
     "Deterministic": "bkd.kinds.deterministic",
     "Bayesian": "bkd.kinds.bayesian",
     "MSE": "bkd.kinds.mse",
+    "MCMI": "bkd.kinds.mcmi",
+    "Ensemble": "bkd.kinds.ensemble",
+    "TTDA": "bkd.kinds.ttda",
 }
 
 

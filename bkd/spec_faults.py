@@ -1,0 +1,64 @@
+"""What is wrong with a run's settings, in sentences for a person."""
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from bkd.catalog import nearest
+
+if TYPE_CHECKING:
+    from bkd.specs import RunSpec
+
+
+def explain(cls: "type[RunSpec]", error: ValidationError) -> list[tuple[str, str]]:
+    """Return (field, sentence) for each fault that pydantic found; field is "" for a cross-field fault."""
+    name = cls.command()
+    found = []
+    for fault in error.errors(include_url=False):
+        field = str(fault["loc"][0]) if fault["loc"] else ""
+        text = fault["msg"].removeprefix("Value error, ")
+        if not field:
+            found.append(("", f"{name}: {text}."))
+            continue
+        found.append((field, f"{name}.{field} {_sentence(fault, text)}{_advice(cls, field)}"))
+    return found
+
+
+_LIMITS = {
+    "greater_than": ("gt", ">"), "greater_than_equal": ("ge", ">="),
+    "less_than": ("lt", "<"), "less_than_equal": ("le", "<="),
+}  # fmt: skip
+
+
+def _sentence(fault: Any, text: str) -> str:
+    got = fault.get("input")
+    kind = fault["type"]
+    if kind in _LIMITS:
+        key, sign = _LIMITS[kind]
+        return f"must be {sign} {fault['ctx'][key]:g}, got {got}."
+    if kind == "missing":
+        return "is missing."
+    if kind == "extra_forbidden":
+        return "is no setting of this run."
+    if kind == "enum":
+        return f"must be {fault['ctx']['expected'].replace(chr(39), '')}, got {got}."
+    if kind.endswith(("_parsing", "_type")):
+        words = {"int": "a whole number", "float": "a number", "bool": "true or false"}
+        want = next((word for start, word in words.items() if kind.startswith(start)), text.lower())
+        return f"must be {want}, got {got!r}."
+    if kind == "value_error":
+        return f"{got!r} {text}."
+    return f"{text}, got {got!r}."
+
+
+def _advice(cls: "type[RunSpec]", field: str) -> str:
+    info = cls.model_fields.get(field)
+    if info is None:
+        close = nearest(field, list(cls.model_fields))
+        return f" Did you mean {close}?" if close else ""
+    if info.is_required():
+        return f" {info.description} Give --{field.replace('_', '-')}."
+    default = (
+        "leave it out" if info.default is None else f"the default is {getattr(info.default, 'value', info.default)}"
+    )
+    return f" {info.description} If unsure, {default}."
