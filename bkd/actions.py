@@ -3,7 +3,7 @@
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,13 @@ from bkd.files import storage_error
 from bkd.kinds.table import load_kind
 from bkd.launch import spawn, stop
 from bkd.locks import is_locked
-from bkd.paths import RunFolder
-from bkd.plan import Plan, check_source, plan_student, plan_teacher
+from bkd.paths import RunFolder, data_root
+from bkd.plan import Plan, check_draws, check_source, inherit, plan_student, plan_sweep, plan_teacher
 from bkd.runfile import UNFINISHED, Status, read_run, this_host, write_run, write_user
 from bkd.specs import DistillSpec, RunSpec, Weights, load
 from bkd.store import Store
+from bkd.subsets import SubsetSource, check_made
+from bkd.sweep_specs import SamplesSweep, SweepSpec
 from bkd.text import count
 from registry import RegistryError
 
@@ -29,10 +31,22 @@ def plan(store: Store, spec: RunSpec) -> Plan:
         RunNotFound: If there is no such teacher.
     """
     sources = [_source(store, spec, ref) for ref in spec.sources]
+    _check_subsets(store, inherit(spec, sources))
     if isinstance(spec, DistillSpec):
         return plan_student(spec, sources[0])
+    if isinstance(spec, SweepSpec):
+        if isinstance(spec, SamplesSweep):
+            check_draws(spec, sources[0])
+        return plan_sweep(spec, sources[0])
     assert spec.kind, type(spec)
     return plan_teacher(spec, sources)
+
+
+def _check_subsets(store: Store, spec: RunSpec) -> None:
+    percents = spec.percents if isinstance(spec, SweepSpec) else [getattr(spec, "fewshot_percent", None)]
+    for percent in percents:
+        if percent is not None:
+            check_made(SubsetSource.of(spec, data_root(spec.data, store.root)), percent)
 
 
 def _source(store: Store, spec: RunSpec, ref: str) -> dict[str, Any]:
@@ -64,14 +78,23 @@ def _relative(store: Store, folder: RunFolder) -> str:
         ) from None
 
 
-def create(store: Store, spec: RunSpec, *, tags: Sequence[str] = ()) -> RunFolder:
+def create(
+    store: Store, spec: RunSpec, *, tags: Sequence[str] = (), lineage: Mapping[str, Any] | None = None
+) -> RunFolder:
     """Write a run's folder as queued and register it.
+
+    Args:
+        store: Where.
+        spec: Of the run.
+        tags: Words of the person's.
+        lineage: What to add to the run's lineage.
 
     Raises:
         SpecError, RunNotFound: As `plan`.
         StorageError: If the folder cannot be written; nothing is left behind.
     """
     run = plan(store, _absolute_data(spec)).run
+    run["lineage"] = run["lineage"] | (lineage or {})
     folder = store.folder(run["path"])
     try:
         folder.path.mkdir(parents=True)

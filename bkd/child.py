@@ -29,12 +29,14 @@ class Child:
 
     Args:
         folders: The runs that share this process.
+        locks: Descriptors of their locks, in the same order.
         flag: Set by SIGTERM.
         is_resume: Whether to go on from where they stopped.
     """
 
-    def __init__(self, folders: Sequence[RunFolder], flag: StopFlag, *, is_resume: bool) -> None:
+    def __init__(self, folders: Sequence[RunFolder], locks: Sequence[int], flag: StopFlag, *, is_resume: bool) -> None:
         self.folders = folders
+        self.locks = dict(zip(folders, locks, strict=True))
         self.flag = flag
         self.is_resume = is_resume
         self.store = Store(_save_root(folders[0]), warn=lambda text: print(text, flush=True))
@@ -50,7 +52,8 @@ class Child:
             self._fail(message)
             return error.exit_code if isinstance(error, BkdError) else 1
         for record in self.records.values():
-            self.register(record)
+            if self._is_alone:
+                self.register(record)
         return int(any(record.run["status"] == Status.FAILED for record in self.records.values()))
 
     def work(self) -> None:
@@ -77,8 +80,19 @@ class Child:
         if not self.is_resume:
             folder.events.unlink(missing_ok=True)
         record = Record(folder, run, events.EventWriter(folder.events))
+        if not self._is_alone:
+            record.on_end = lambda: self._let_go(record)
         self.records[run["id"]] = record
         return record
+
+    @property
+    def _is_alone(self) -> bool:
+        return len(self.folders) == 1
+
+    def _let_go(self, record: Record) -> None:
+        """Give up the lock of a run that has ended while others of this process go on."""
+        self.register(record)
+        os.close(self.locks.pop(record.folder))
 
     def open_data(self, spec: RunSpec) -> tuple[Machine, Data]:
         """Open device and images of a run."""
@@ -152,7 +166,8 @@ class Child:
                 continue
             try:
                 record.end(Status.FAILED, message=f"{message} The log is {folder.log}.")
-                self.register(record)
+                if self._is_alone:
+                    self.register(record)
             except Exception:  # the disk may be the very thing that failed; the log has the first error
                 traceback.print_exc()
 

@@ -37,6 +37,7 @@ class MakeChild(Child):
             self.evaluate(record, predictor, data, sampling, split)
         values = record.run["metrics"] | {"time/step_s": round(time.monotonic() - began, 6)}
         record.writer.write("epoch", step=1, epoch=0, values=values, sync=True)
+        record.run["epoch"] = 1
         record.end(Status.DONE, step=1)
 
     def _fit(

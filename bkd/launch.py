@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -85,6 +86,28 @@ def grace_s(folder: RunFolder) -> float:
     return max(MIN_GRACE_S, 3 * step + checkpoint)
 
 
+def stop_together(folders: Sequence[RunFolder]) -> None:
+    """Stop the runs that share one process, all after the same step; kill the process if it does not answer."""
+    pid = next((found for folder in folders if (found := owner(folder)) is not None), None)
+    if pid is None:
+        return
+    _signal_group(pid, signal.SIGTERM)
+    deadline = max(map(grace_s, folders))
+    if not all(_wait_until_free(folder, deadline) for folder in folders):
+        _signal_group(pid, signal.SIGKILL)
+        for folder in folders:
+            _wait_until_free(folder, MIN_GRACE_S)
+    for folder in folders:
+        settle_stopped(folder)
+
+
+def _grace_of_students_s(folder: RunFolder, run: Mapping[str, Any]) -> float:
+    """Return how long the students of a stopping sweep may take; 0 for a run without students."""
+    students = [s for s in run.get("students") or () if s.get("path")]
+    root = folder.path.parents[len(Path(str(run["path"])).parts) - 1] if students else folder.path
+    return max((grace_s(RunFolder(root / s["path"])) + MIN_GRACE_S for s in students), default=0.0)
+
+
 def stop(folder: RunFolder, run: Mapping[str, Any], *, wait: bool = True) -> str:
     """Ask a run to finish its step, write a checkpoint and stop; kill it if it does not.
 
@@ -105,7 +128,7 @@ def stop(folder: RunFolder, run: Mapping[str, Any], *, wait: bool = True) -> str
         _signal_group(pid, signal.SIGTERM)
     if not wait:
         return str(run["status"])
-    if not _wait_until_free(folder, grace_s(folder)):
+    if not _wait_until_free(folder, max(grace_s(folder), _grace_of_students_s(folder, run))):
         _signal_group(pid, signal.SIGKILL)
         _wait_until_free(folder, MIN_GRACE_S)
     return settle_stopped(folder)

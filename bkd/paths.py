@@ -6,6 +6,8 @@ from pathlib import Path
 
 from bkd.catalog import DATASETS
 
+SYNTHETIC = "synthetic"  # stands for the data set of runs that make their own data
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -88,9 +90,14 @@ def student_folder(
     return f"students/T:{teacher_arch}_S:{student_arch}/{teacher_kind}/{folder}/{run_name}"
 
 
+def experiment_folder(name: str, run_name: str) -> str:
+    """Return the folder of an experiment, such as a sweep, relative to the save root."""
+    return f"experiments/{name}/{run_name}"
+
+
 def run_name(arch: str, dataset: str, trial: int, run_id: str) -> str:
     """Return a name that a person can read and that never repeats."""
-    assert dataset in DATASETS, dataset
+    assert dataset in DATASETS or dataset == SYNTHETIC, dataset
     return f"{arch}_{dataset}_trial_{trial}_{run_id}"
 
 

@@ -8,9 +8,11 @@ from typing import Any
 
 from bkd.catalog import DATASETS
 from bkd.errors import SpecError
-from bkd.paths import run_name, student_folder, teacher_folder
+from bkd.kinds.table import load_kind
+from bkd.paths import experiment_folder, run_name, student_folder, teacher_folder
 from bkd.runfile import Status, this_host
-from bkd.specs import DerivedSpec, DistillSpec, RunSpec, dump
+from bkd.specs import DerivedSpec, DistillSpec, RunSpec, dump, load
+from bkd.sweep_specs import SweepSpec
 
 SPLIT_FIELDS = ("dataset", "val_fraction", "split_seed", "protocol")  # those of a run are its teacher's
 NETWORK_FIELDS = ("arch", "preact_shortcut")  # a derived teacher's are those of the teacher that it is made from
@@ -127,6 +129,19 @@ def check_source(spec: RunSpec, source: Run, status: str, *, has_weights: bool) 
         )
 
 
+def check_draws(spec: RunSpec, teacher: Run) -> None:
+    """Check that a teacher answers with draws, of which a sweep can take more or fewer.
+
+    Raises:
+        SpecError: If it does not.
+    """
+    if not load_kind(str(teacher["kind"])).draws(load(teacher["spec"])):
+        raise SpecError(
+            f"{spec.command()}.teacher must be a teacher that draws, {teacher['id']} is of kind {teacher['kind']} and "
+            "answers the same each time. `bkd list --role teacher --kind Bayesian` lists those that will do."
+        )
+
+
 def _source_field(spec: RunSpec) -> str:
     return "teacher" if "teacher" in type(spec).model_fields else "members"
 
@@ -187,6 +202,32 @@ def plan_student(spec: DistillSpec, teacher: Run) -> Plan:
     )  # fmt: skip
 
 
+def plan_sweep(spec: SweepSpec, teacher: Run) -> Plan:
+    """Return the plan of a sweep: an experiment that launches its students group by group.
+
+    Args:
+        spec: As given; data set and split are taken from the teacher.
+        teacher: The teacher's run.json.
+
+    Raises:
+        SpecError: If a student would be refused.
+    """
+    spec = with_ids(inherit(spec, [teacher]), [teacher])
+    students = [
+        {"group": index, "id": None, "path": None, "spec": dump(student)}
+        for index, group in enumerate(spec.groups())
+        for student in group.specs()
+    ]
+    run_id = new_id()
+    name = run_name("+".join(spec.students), spec.dataset, spec.trial, run_id)
+    run = _run(spec, run_id, name, experiment_folder(spec.sweep, name))
+    run |= {
+        "role": "experiment", "kind": spec.sweep, "arch": teacher["arch"], "student_arch": "+".join(spec.students),
+        "teacher": teacher["id"], "lineage": _lineage(teacher), "epochs": len(students), "students": students,
+    }  # fmt: skip
+    return Plan(run)
+
+
 def _lineage(teacher: Run) -> dict[str, Any]:
     return {
         "teacher": teacher["id"], "teacher_name": teacher["name"], "teacher_path": teacher["path"],
@@ -197,7 +238,7 @@ def _lineage(teacher: Run) -> dict[str, Any]:
 def _run(spec: RunSpec, run_id: str, name: str, path: str) -> dict[str, Any]:
     return {
         "v": 1, "id": run_id, "name": name, "role": None, "kind": None, "arch": None, "student_arch": None,
-        "dataset": spec.dataset, "status": Status.QUEUED.value, "epoch": 0, "epochs": getattr(spec, "epochs", 0),
+        "dataset": spec.dataset, "status": Status.QUEUED.value, "epoch": 0, "epochs": getattr(spec, "epochs", 1),
         "created": round(time.time(), 3), "started": None, "ended": None, "path": path, "teacher": None,
         "members": None, "trial": spec.trial, "host": this_host(), "boot_id": None, "pid": None, "message": None,
         "metrics": {}, "results": {}, "lineage": {}, "environment": {}, "spec": dump(spec),

@@ -28,6 +28,7 @@ class Record:
         run: run.json as last written or about to be.
         writer: Of events.jsonl.
         is_ended: Whether a final status was written.
+        on_end: Called once it was.
     """
 
     folder: RunFolder
@@ -35,6 +36,7 @@ class Record:
     writer: EventWriter
     is_ended: bool = False
     last_figures: dict[str, float | None] = field(default_factory=dict)
+    on_end: Callable[[], None] = lambda: None
 
     def save(self) -> None:
         """Replace run.json."""
@@ -54,6 +56,7 @@ class Record:
             values["message"] = message
         self.writer.write("state", step=step, epoch=int(self.run["epoch"]), values=values, sync=True)
         self.is_ended = True
+        self.on_end()
 
 
 class Recorder:

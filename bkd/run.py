@@ -5,6 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
@@ -14,8 +15,13 @@ from bkd.paths import RunFolder
 from bkd.runfile import HEARTBEAT_S, read_run
 from bkd.stopping import StopFlag
 
-CHILDREN = {"train": "bkd.child_train:TrainChild", "distill": "bkd.child_train:TrainChild"}
-"""What works on runs of each type."""
+CHILDREN = {
+    "train": "bkd.child_train:TrainChild",
+    "distill": "bkd.child_train:TrainChild",
+    "sweep": "bkd.child_sweep:SweepChild",
+    "synthetic": "bkd.child_synthetic:SyntheticChild",
+}
+"""What works on runs of each type, by its first word."""
 MAKER = "bkd.child_make:MakeChild"  # teachers of kinds that the loop does not train
 
 
@@ -30,23 +36,24 @@ def main(arguments: Sequence[str], flag: StopFlag) -> int:
     locks = [int(fd) for fd in given.lock_fds.split(",") if fd] or [acquire(folder.lock) for folder in folders]
     for lock in locks:
         os.set_inheritable(lock, False)
-    _start_heartbeat(locks)
+    _start_heartbeat(folders)
     module, name = _worker(folders[0]).split(":")
-    return int(getattr(import_module(module), name)(folders, flag, is_resume=given.resume).run())
+    return int(getattr(import_module(module), name)(folders, locks, flag, is_resume=given.resume).run())
 
 
 def _worker(folder: RunFolder) -> str:
     spec = read_run(folder)["spec"]
     if spec["type"] == "train" and not load_kind(spec["kind"]).is_trained:
         return MAKER
-    return CHILDREN[spec["type"]]
+    return CHILDREN[spec["type"].split()[0]]
 
 
-def _start_heartbeat(locks: Sequence[int]) -> None:
+def _start_heartbeat(folders: Sequence[RunFolder]) -> None:
     def beat() -> None:
         while True:
-            for lock in locks:
-                os.utime(lock)
+            for folder in folders:
+                with suppress(OSError):  # a run that ended before the others of this process may be deleted
+                    os.utime(folder.lock)
             time.sleep(HEARTBEAT_S)
 
     threading.Thread(target=beat, daemon=True, name="heartbeat").start()

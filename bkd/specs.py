@@ -114,7 +114,7 @@ class RunSpec(BaseModel):
     @field_validator("dataset")
     @classmethod
     def _known_dataset(cls, value: str) -> str:
-        return _known(value, tuple(DATASETS), "data set")
+        return known(value, tuple(DATASETS), "data set")
 
     @field_validator("device")
     @classmethod
@@ -234,7 +234,7 @@ class TrainSpec(LoopSpec):
     @field_validator("arch")
     @classmethod
     def _known_arch(cls, value: str) -> str:
-        return _known(value, ARCHITECTURES, "architecture")
+        return known(value, ARCHITECTURES, "architecture")
 
     @model_validator(mode="after")
     def _shortcut_belongs_to_wrn(self) -> Self:
@@ -267,23 +267,13 @@ class DerivedSpec(RunSpec):
         return (self.teacher,)
 
 
-class DistillSpec(LoopSpec):
-    """Distilling a student from a teacher of the registry."""
-
-    type: ClassVar[str] = "distill"
+class StudentSpec(LoopSpec):
+    """What one student or a sweep of them needs to know of the teacher."""
 
     teacher: str = option(
         ..., "Teacher run: id, unambiguous prefix, or path of its folder.", group="Distillation",
         aliases=("--teacher-path",), min_length=1,
     )  # fmt: skip
-    student: str = option(
-        "resnet18", "Architecture of the student.", group="Distillation", aliases=("--model", "--arch")
-    )  # fmt: skip
-    alpha: float = option(
-        1.0, "Weight of the teacher's term against the labels' (the paper's lambda).", group="Distillation", ge=0, le=1
-    )
-    kd_T: float = option(1.0, "Teacher's temperature.", group="Distillation", gt=0)
-    kd_S: float = option(1.0, "Student's temperature.", group="Distillation", gt=0)
     bnn_samples: int = option(
         10, "Weight draws averaged for each batch's target, if the teacher draws.", unit="draws",
         group="Distillation", ge=1,
@@ -302,11 +292,11 @@ class DistillSpec(LoopSpec):
     teacher_cache_gib: float = option(
         4.0, "Most that the cached answers of one teacher may take on disk.", unit="GiB", group="Distillation", gt=0
     )
-
-    @field_validator("student")
-    @classmethod
-    def _known_student(cls, value: str) -> str:
-        return _known(value, ARCHITECTURES, "architecture")
+    alpha: float = option(
+        1.0, "Weight of the teacher's term against the labels' (the paper's lambda).", group="Distillation", ge=0, le=1
+    )
+    kd_T: float = option(1.0, "Teacher's temperature.", group="Distillation", gt=0)
+    kd_S: float = option(1.0, "Student's temperature.", group="Distillation", gt=0)
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -314,7 +304,27 @@ class DistillSpec(LoopSpec):
         return (self.teacher,)
 
 
-def _known(value: str, names: tuple[str, ...], what: str) -> str:
+class DistillSpec(StudentSpec):
+    """Distilling a student from a teacher of the registry."""
+
+    type: ClassVar[str] = "distill"
+
+    student: str = option(
+        "resnet18", "Architecture of the student.", group="Distillation", aliases=("--model", "--arch")
+    )  # fmt: skip
+
+    @field_validator("student")
+    @classmethod
+    def _known_student(cls, value: str) -> str:
+        return known(value, ARCHITECTURES, "architecture")
+
+
+def known(value: str, names: tuple[str, ...], what: str) -> str:
+    """Return the known spelling of a value.
+
+    Raises:
+        ValueError: If it is none of `names`; the nearest is named.
+    """
     found = canonical(value, names)
     if found is None:
         close = nearest(value, names)
@@ -336,7 +346,14 @@ def make_spec(cls: type[RunSpec], values: dict[str, Any], *, resolve: bool = Tru
         raise SpecError("\n".join(message for _, message in explain(cls, error))) from None
 
 
-RUN_TYPES = {"distill": "bkd.specs:DistillSpec"}
+RUN_TYPES = {
+    "distill": "bkd.specs:DistillSpec",
+    "sweep fewshot": "bkd.sweep_specs:FewshotSweep",
+    "sweep samples": "bkd.sweep_specs:SamplesSweep",
+    "sweep grid": "bkd.sweep_specs:GridSweep",
+    "sweep seeds": "bkd.sweep_specs:SeedsSweep",
+    "synthetic": "bkd.synthetic_spec:SyntheticSpec",
+}
 """Where the spec of each run type is, but for "train", whose specs the kinds declare."""
 
 

@@ -3,9 +3,10 @@
 from registry.errors import RegistryBusy, RegistryDamaged, RegistryError
 from registry.registry import Registry
 from registry.reports import CheckReport, Disagreement, RebuildReport
-from registry.rows import ROW_FIELDS, TABLES, Row, row_of
+from registry.rows import LISTED_FIELDS, ROW_FIELDS, TABLES, Row, row_of
 
 __all__ = [
+    "LISTED_FIELDS",
     "ROW_FIELDS",
     "TABLES",
     "CheckReport",

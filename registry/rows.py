@@ -13,6 +13,9 @@ ROW_FIELDS: tuple[str, ...] = (
     "teacher", "members", "trial", "tags", "note", "metrics", "started", "ended", "host",
 )  # fmt: skip
 
+LISTED_FIELDS: tuple[str, ...] = tuple(field for field in ROW_FIELDS if field != "members")
+"""The fields that lists print: one level, but for metrics and tags."""
+
 
 def row_of(run: Mapping[str, Any]) -> Row:
     """Pick a row's fields from a run.json dict; what is missing becomes None, `tags` [] and `metrics` {}."""

@@ -11,6 +11,7 @@ from bkd.cli.common import Json, Save, open_store, print_json
 from bkd.cli.printing import print_table
 from bkd.data.files import download as fetch
 from bkd.data.files import find_info, status
+from bkd.errors import SpecError
 from bkd.paths import data_root
 from bkd.text import Column, clean
 
@@ -20,7 +21,10 @@ Data = Annotated[
 ]
 
 app = typer.Typer(
-    pretty_exceptions_enable=False, add_completion=False, no_args_is_help=True, help="List or download data sets."
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    no_args_is_help=True,
+    help="List or download data sets, make few-shot subsets.",
 )
 
 
@@ -77,3 +81,56 @@ def download(
         print_json({"name": info.name, "found": found.found, "where": found.where})
     else:
         click.echo(clean(message))
+
+
+@app.command("subset")
+def subset(
+    name: Annotated[str, typer.Argument(metavar="NAME", help=", ".join(DATASETS) + ".")] = "cifar100",
+    percents: Annotated[str, typer.Option(help="Percents of each class, as 5,10.")] = "5,10,15,25,35,50",
+    seed: Annotated[int, typer.Option(min=0, help="Chooses the images.")] = 0,
+    train_limit: Annotated[int | None, typer.Option(min=1, help="Percents of this many images; unset: of all.")] = None,
+    val_fraction: Annotated[float, typer.Option(help="Part held out for validation, as the runs have it.")] = 0.1,
+    split_seed: Annotated[int, typer.Option(min=0, help="Seed of the validation split.")] = 0,
+    protocol: Annotated[str, typer.Option(help="heldout, or paper: no validation split.")] = "heldout",
+    fewshot_root: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Folder of the subsets; unset: fewshot/ beside the data sets.")
+    ] = None,
+    data: Data = None,
+    as_json: Json = False,
+    save: Save = None,
+) -> None:
+    """Choose the images of few-shot runs: nested subsets, by seed and class, written down once for all runs."""
+    # imported here: `bkd data list` must not wait for torch
+    from bkd.data.datasets import load_dataset
+    from bkd.data.splits import make_split
+    from bkd.data.subsets import make_subsets
+    from bkd.specs import LoopSpec, make_spec
+    from bkd.subsets import SubsetSource
+
+    given = {
+        "dataset": name, "train_limit": train_limit, "val_fraction": val_fraction, "split_seed": split_seed,
+        "protocol": protocol, "fewshot_seed": seed, "fewshot_root": fewshot_root,
+    }  # fmt: skip
+    spec = make_spec(LoopSpec, given)
+    root = data_root(data, open_store(save).root)
+    labels = load_dataset(spec.dataset, root).train_labels
+    split = make_split(
+        labels, val_fraction=spec.val_fraction, split_seed=split_seed, train_limit=train_limit,
+        protocol=spec.protocol.value,
+    )  # fmt: skip
+    path, counts = make_subsets(labels, split, _percents(percents), SubsetSource.of(spec, root))
+    if as_json:
+        print_json({"path": str(path), "train": len(split.train), "subsets": counts})
+        return
+    click.echo(f"{clean(str(path))} lists the few-shot subsets of {len(split.train):,} training images:")
+    print_table(
+        [{"percent": percent, "images": f"{images:,}"} for percent, images in counts.items()],
+        [Column("percent", "percent", align="right"), Column("images", "images", align="right")],
+    )
+
+
+def _percents(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.replace(",", " ").split()]
+    except ValueError:
+        raise SpecError(f"percents must be numbers, as 5,10,15, got {clean(text)!r}.") from None

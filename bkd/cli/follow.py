@@ -18,7 +18,7 @@ from bkd.events import EventTail
 from bkd.paths import RunFolder
 from bkd.runfile import UNFINISHED, Status
 from bkd.store import Store
-from bkd.text import ago, clean, duration, fit, number, percent
+from bkd.text import ago, clean, count, duration, fit, number, percent
 
 POLL_S = 0.1
 REDRAW_S = 0.5
@@ -67,7 +67,7 @@ def follow(store: Store, folder: RunFolder, *, as_json: bool = False, is_owner: 
     if is_owner and not as_json:
         warn(f"{run['id']}  {run['name']}  (Ctrl-C stops it with a checkpoint)")
     try:
-        _follow(store, folder, _screen(as_json))
+        _follow(store, folder, _screen(run, as_json))
     except KeyboardInterrupt:
         return _interrupted(store, run, is_owner)
     run = store.load(folder)
@@ -78,9 +78,11 @@ def follow(store: Store, folder: RunFolder, *, as_json: bool = False, is_owner: 
     return 0 if run["status"] == Status.DONE else 1
 
 
-def _screen(as_json: bool) -> Silent:
+def _screen(run: dict[str, Any], as_json: bool) -> Silent:
     if as_json:
         return Silent()
+    if run["role"] == "experiment" and "students" in run:
+        return Messages()
     return Redrawn() if sys.stdout.isatty() else Lines()
 
 
@@ -124,7 +126,9 @@ def _last_words(folder: RunFolder, run: dict[str, Any]) -> None:
         )
         if metrics.get(key) is not None
     ]  # fmt: skip
-    click.echo(f"{run['id']} is {run['status']}. " + ", ".join(figures))
+    if "students" in run:
+        figures = [f"{run['epoch']} of {count(run['epochs'], 'student')} done"]
+    click.echo(f"{run['id']} is {run['status']}" + (f": {', '.join(figures)}." if figures else "."))
     if run["status"] in (Status.FAILED, Status.LOST):
         if run.get("message"):
             warn(str(run["message"]))
@@ -163,6 +167,17 @@ class Lines(Silent):
             if event["kind"] == "epoch":
                 click.echo(epoch_line(event, run["epochs"]))
             elif event["kind"] == "log":
+                click.echo(clean(str(event.get("message", ""))))
+        sys.stdout.flush()
+
+
+class Messages(Silent):
+    """What a sweep says of its students."""
+
+    def told(self, run: dict[str, Any], events: list[dict[str, Any]]) -> None:
+        """Print the messages among the new events."""
+        for event in events:
+            if event["kind"] == "log":
                 click.echo(clean(str(event.get("message", ""))))
         sys.stdout.flush()
 

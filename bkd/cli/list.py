@@ -17,7 +17,7 @@ from bkd.runfile import Status
 from bkd.store import Store
 from bkd.text import Column, ago, clean, number, percent
 from bkd.where import compile_filter, sort_rows
-from registry import ROW_FIELDS, TABLES
+from registry import LISTED_FIELDS, TABLES
 
 Row = dict[str, Any]
 STATUSES = (*(status.value for status in Status), "unknown")
@@ -170,7 +170,7 @@ def list_runs(
     if limit is not None:
         rows = rows[:limit] if sort is not None else rows[-limit:]
     if as_json:
-        print_json([{field: row.get(field) for field in ROW_FIELDS} for row in rows])
+        print_json([{field: row.get(field) for field in LISTED_FIELDS} for row in rows])
     elif rows:
         print_table(rows, columns(time.time()))
     else:

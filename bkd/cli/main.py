@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     # name: (module with `app` or `command`, panel, one line of help)
     "train": ("bkd.cli.train", "Run", "Train a teacher."),
     "distill": ("bkd.cli.distill", "Run", "Distil a student from a teacher."),
+    "sweep": ("bkd.cli.sweep", "Run", "Distil many students: few-shot, samples, grid, seeds."),
     "demo": ("bkd.cli.demo", "Run", "Train teachers and students on the embedded digits and show them."),
     "evaluate": ("bkd.cli.evaluate", "Run", "Evaluate a trained run on held-out images."),
     "tui": ("bkd.cli.tui", "Look", "Open the app."),
@@ -26,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "logs": ("bkd.cli.logs", "Look", "Print what a run's process printed."),
     "compare": ("bkd.cli.compare", "Look", "Set runs side by side, what differs first."),
     "tree": ("bkd.cli.tree", "Look", "Show teachers with their students under them."),
+    "report": ("bkd.cli.report", "Look", "Compare the students of different kinds of teachers."),
     "export": ("bkd.cli.export", "Look", "Write a run's metrics as CSV or JSON."),
     "stop": ("bkd.cli.stop", "Manage", "Stop a run after its step, with a checkpoint."),
     "resume": ("bkd.cli.resume", "Manage", "Go on with a stopped, failed or lost run."),

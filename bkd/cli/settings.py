@@ -14,7 +14,14 @@ from bkd.catalog import canonical
 from bkd.kinds.table import KINDS
 
 BASE = "bkd.specs"
-RUN_TYPES = {"distill": "bkd.specs:DistillSpec"}
+RUN_TYPES = {
+    "distill": "bkd.specs:DistillSpec",
+    "sweep fewshot": "bkd.sweep_specs:FewshotSweep",
+    "sweep samples": "bkd.sweep_specs:SamplesSweep",
+    "sweep grid": "bkd.sweep_specs:GridSweep",
+    "sweep seeds": "bkd.sweep_specs:SeedsSweep",
+    "synthetic": "bkd.synthetic_spec:SyntheticSpec",
+}
 """As in `bkd.specs`, which must not be imported here; a test holds the two together."""
 
 

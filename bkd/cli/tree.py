@@ -15,7 +15,7 @@ from bkd.runfile import read_run
 from bkd.stats import mean_interval
 from bkd.store import Store
 from bkd.text import clean, count, percent
-from registry import ROW_FIELDS
+from registry import LISTED_FIELDS
 
 Row = dict[str, Any]
 
@@ -74,7 +74,7 @@ def tree(as_json: Json = False, save: Save = None) -> None:
 
 
 def _picked(row: Row) -> Row:
-    return {name: row.get(name) for name in ROW_FIELDS}
+    return {name: row.get(name) for name in LISTED_FIELDS}
 
 
 def _with_students(teacher: Row, students: list[Row]) -> Row:

@@ -144,5 +144,5 @@ def teacher(network: nn.Module, spec: BayesianSpec) -> Teacher:
 
 KIND = Kind(
     "Bayesian", "Variational inference over the weights; p = mean of softmax(z_s / T) over draws.", BayesianSpec, build,
-    teacher, reference_flag="--bayesianize",
+    teacher, draws=lambda spec: True, reference_flag="--bayesianize",
 )  # fmt: skip

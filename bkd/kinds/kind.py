@@ -69,6 +69,7 @@ class Kind:
             after its checkpoint was loaded.
         fit: (network, spec, material) -> figures: fills the network of `build`; takes the place of the loop.
         combine: (spec, sources) -> Teacher: a predictor made of others.
+        draws: (spec) -> whether a teacher of these settings answers with draws.
         reference_flag: The flag by which the paper's training script asks for this kind, "" if it has its own.
     """
 
@@ -80,6 +81,7 @@ class Kind:
     begin: Callable[[Recipe, Any, Material, bool], None] | None = None
     fit: Callable[[nn.Module, Any, Material], Mapping[str, float | None]] | None = None
     combine: Callable[[Any, Sequence[Teacher]], Teacher] | None = None
+    draws: Callable[[Any], bool] = lambda spec: False
     reference_flag: str = ""
 
     @property
