@@ -32,7 +32,7 @@ from bkd.synthetic.settings import Arm, SyntheticSettings
 
 CURVE_POINTS = 150
 KEYS = ("val/gap", "val/loss", "val/acc", "grad/noise")
-CHUNK = 1000  # examples a forward pass of all arms: its activations stay in the cache
+CHUNK = 1000  # examples a forward pass of all arms: bounds the activations held at once
 
 Figures = dict[str, float]
 
