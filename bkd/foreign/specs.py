@@ -1,0 +1,90 @@
+"""Settings of an imported run: what its folder's name tells, else the defaults of the paper's scripts."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from bkd.errors import CheckpointError
+from bkd.foreign.layout import ForeignRun
+from bkd.foreign.names import dataset_of, inducing_size
+from bkd.kinds.bayesian import VariationalFamily
+from bkd.kinds.mcmi import CMISign
+from bkd.kinds.mse import SquaredErrorOn
+from bkd.kinds.table import KINDS, load_kind
+from bkd.specs import DistillSpec, Protocol, make_spec
+
+DEFAULT_TRIAL = 0  # of the scripts
+
+_RECIPE = ("trial", "epochs", "learning_rate", "batch_size")
+_STEPS = ("lr_decay_epochs", "lr_decay_rate")
+# What the scripts read from elsewhere than the folder's name.
+_UNTOLD: dict[str, tuple[str, ...]] = {
+    "Deterministic": (*_RECIPE, *_STEPS),
+    "MSE": (*_RECIPE, *_STEPS, "mse_on"),
+    "Bayesian": (*_RECIPE, *_STEPS, "bnn_ml_epochs", "bnn_annealing_epochs", "prior_sd", "max_lamda"),
+    "MCMI": (*_RECIPE, "mcmi_param", "mcmi_sign"),
+    "Laplace": ("trial", "subs_weights", "hess_struct", "la_method", "pred_type", "link_approx"),
+    "student": (*_RECIPE, *_STEPS, "alpha", "kd_T", "kd_S", "bnn_samples"),
+}
+
+
+def is_wrn(arch: str) -> bool:
+    """Return whether an architecture is a wide residual network."""
+    return arch.startswith("wrn")
+
+
+def assumed(found: ForeignRun) -> list[str]:
+    """Return the settings that the folder's name does not tell; they hold the defaults of the paper's scripts."""
+    names = _UNTOLD["student" if found.role == "student" else found.kind]
+    more = ("fewshot_seed",) if found.fewshot_percent is not None else ()
+    return [name for name in (*names, *more) if name not in found.settings]
+
+
+def make_foreign_spec(found: ForeignRun, state: Mapping[str, Tensor], teacher: str, num_epochs: int) -> Any:
+    """Return the settings of a run as bkd has them.
+
+    Args:
+        found: What the folder's name tells.
+        state: The network's tensors, whose shapes tell classes and inducing sizes; of a Laplace teacher, its
+            Deterministic one's.
+        teacher: Id or folder name of the teacher that it was made from, "" if there is none.
+        num_epochs: Epochs that were logged; 0 if it is not known.
+
+    Raises:
+        SpecError: A setting is out of range.
+        CheckpointError: The tensors are of no network that the scripts and bkd have in common.
+    """
+    values: dict[str, Any] = {"dataset": dataset_of(state), "protocol": Protocol.PAPER, "trial": DEFAULT_TRIAL}
+    values |= found.settings
+    if num_epochs and "epochs" not in found.settings and found.kind != "Laplace":
+        values["epochs"] = num_epochs
+    values |= _network(found)
+    if teacher:
+        values["teacher"] = teacher
+    if found.role == "student":
+        fewshot = {} if found.fewshot_percent is None else {"fewshot_percent": found.fewshot_percent}
+        return make_spec(DistillSpec, values | fewshot)
+    if found.kind not in KINDS:
+        raise CheckpointError(f"bkd has no {found.kind} teachers. It has {', '.join(KINDS)}.")
+    return make_spec(load_kind(found.kind).spec, values | _of_kind(found.kind, state, values))
+
+
+def _network(found: ForeignRun) -> dict[str, Any]:
+    name = "student" if found.role == "student" else "arch"
+    shortcut = {"preact_shortcut": False} if is_wrn(found.network_arch) else {}
+    return {name: found.network_arch, **shortcut}
+
+
+def _of_kind(kind: str, state: Mapping[str, Tensor], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the scripts fix for a kind: their configuration and the variants that bkd has another default for."""
+    if kind == "MSE":
+        return {"mse_on": SquaredErrorOn.LOGITS}
+    if kind == "MCMI":
+        return {"mcmi_sign": CMISign.REFERENCE}
+    if kind != "Bayesian":
+        return {}
+    return {
+        "vi": VariationalFamily.INDUCING, "cap_inducing": False, "inducing_size": inducing_size(state),
+        "allow_partial_kl": True,
+    }  # fmt: skip
