@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from bkd.bayes.posterior import WeightPosterior
+from bkd.data.batches import Batch
 from bkd.losses import soften
 
 
@@ -100,6 +101,10 @@ class Teacher(ABC):
         assert not self.network.training, "a teacher predicts in eval mode"
         with torch.no_grad():
             return self._predict(x, num_samples, generator)
+
+    def predict_batch(self, batch: Batch, num_samples: int, generator: torch.Generator) -> Prediction:
+        """Predict a batch of which it is known where its images come from; see `predict`."""
+        return self.predict(batch.x, num_samples, generator)
 
     def freeze(self) -> "Teacher":
         """Make the network a constant for good: eval mode, no gradients, what draws share computed once."""

@@ -113,7 +113,7 @@ def ask_teacher(loop: Loop, batch: Batch, position: Position, stream: str) -> Ta
         return Targets(batch)
     draws = generator(loop.seed, stream, position.epoch, position.step, batch.x.device)
     with loop.autocast():
-        prediction: Prediction = loop.teacher.predict(batch.x, loop.num_samples, draws)
+        prediction: Prediction = loop.teacher.predict_batch(batch, loop.num_samples, draws)
     return Targets(batch, prediction)
 
 
