@@ -13,12 +13,13 @@ from bkd.kinds.table import load_kind
 from bkd.launch import spawn, stop
 from bkd.locks import is_locked
 from bkd.paths import RunFolder, data_root
-from bkd.plan import Plan, check_draws, check_source, inherit, plan_student, plan_sweep, plan_teacher
+from bkd.plan import Plan, check_draws, check_source, inherit, plan_student, plan_sweep, plan_synthetic, plan_teacher
 from bkd.runfile import UNFINISHED, Status, read_run, this_host, write_run, write_user
-from bkd.specs import DistillSpec, RunSpec, Weights, load
+from bkd.specs import DataSpec, DistillSpec, RunSpec, Weights, load
 from bkd.store import Store
 from bkd.subsets import SubsetSource, check_made
 from bkd.sweep_specs import SamplesSweep, SweepSpec
+from bkd.synthetic_spec import SyntheticSpec
 from bkd.text import count
 from registry import RegistryError
 
@@ -30,6 +31,8 @@ def plan(store: Store, spec: RunSpec) -> Plan:
         SpecError: If spec and teacher do not go together.
         RunNotFound: If there is no such teacher.
     """
+    if isinstance(spec, SyntheticSpec):
+        return plan_synthetic(spec)
     sources = [_source(store, spec, ref) for ref in spec.sources]
     _check_subsets(store, inherit(spec, sources))
     if isinstance(spec, DistillSpec):
@@ -112,6 +115,8 @@ def create(
 
 def _absolute_data(spec: RunSpec) -> RunSpec:
     """The child runs elsewhere: a relative data folder is meant from here."""
+    if not isinstance(spec, DataSpec):
+        return spec
     given = spec.data or os.environ.get("DATASETS_PATH")
     if given is None:
         return spec

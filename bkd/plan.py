@@ -9,7 +9,7 @@ from typing import Any
 from bkd.catalog import DATASETS
 from bkd.errors import SpecError
 from bkd.kinds.table import load_kind
-from bkd.paths import experiment_folder, run_name, student_folder, teacher_folder
+from bkd.paths import SYNTHETIC, experiment_folder, run_name, student_folder, teacher_folder
 from bkd.runfile import Status, this_host
 from bkd.specs import DerivedSpec, DistillSpec, RunSpec, dump, load
 from bkd.sweep_specs import SweepSpec
@@ -228,6 +228,14 @@ def plan_sweep(spec: SweepSpec, teacher: Run) -> Plan:
     return Plan(run)
 
 
+def plan_synthetic(spec: RunSpec) -> Plan:
+    """Return the plan of the synthetic experiment, which makes its own data."""
+    run_id = new_id()
+    name = run_name("mlp", SYNTHETIC, spec.trial, run_id)
+    run = _run(spec, run_id, name, experiment_folder(SYNTHETIC, name))
+    return Plan(run | {"role": "experiment", "kind": SYNTHETIC, "arch": "mlp"})
+
+
 def _lineage(teacher: Run) -> dict[str, Any]:
     return {
         "teacher": teacher["id"], "teacher_name": teacher["name"], "teacher_path": teacher["path"],
@@ -238,7 +246,8 @@ def _lineage(teacher: Run) -> dict[str, Any]:
 def _run(spec: RunSpec, run_id: str, name: str, path: str) -> dict[str, Any]:
     return {
         "v": 1, "id": run_id, "name": name, "role": None, "kind": None, "arch": None, "student_arch": None,
-        "dataset": spec.dataset, "status": Status.QUEUED.value, "epoch": 0, "epochs": getattr(spec, "epochs", 1),
+        "dataset": getattr(spec, "dataset", SYNTHETIC), "status": Status.QUEUED.value,
+        "epoch": 0, "epochs": getattr(spec, "epochs", 1),
         "created": round(time.time(), 3), "started": None, "ended": None, "path": path, "teacher": None,
         "members": None, "trial": spec.trial, "host": this_host(), "boot_id": None, "pid": None, "message": None,
         "metrics": {}, "results": {}, "lineage": {}, "environment": {}, "spec": dump(spec),

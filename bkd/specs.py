@@ -77,7 +77,7 @@ EpochList = Annotated[list[int], BeforeValidator(_epoch_list)]
 
 
 class RunSpec(BaseModel):
-    """What every run has: which images, which repetition, where it runs.
+    """What every run has: which repetition it is, and how it runs.
 
     Fields left at None are filled by `resolved()` or from the runs it is made from, so that run.json always tells the
     values in force.
@@ -87,42 +87,14 @@ class RunSpec(BaseModel):
     type: ClassVar[str] = ""
     kind: ClassVar[str] = ""  # of teachers
 
-    dataset: str = option("cifar100", "Data set to train on.", group="Data")
-    data: str | None = option(None, "Folder with the data sets; unset: DATASETS_PATH, else <save>/data.", group="Data")
-    train_limit: int | None = option(
-        None, "Train on this many images, stratified by class; unset: all.", unit="images", group="Data", ge=1
-    )
-    val_fraction: float = option(0.1, "Part of the training set held out for validation.", group="Data", gt=0, lt=1)
-    split_seed: int = option(0, "Seed of the validation split; a student inherits its teacher's.", group="Data", ge=0)
-    protocol: Protocol = option(
-        Protocol.HELD_OUT,
-        "heldout keeps a validation split; paper trains on everything and logs test accuracy each epoch.",
-        group="Data",
-    )
-
     trial: int = option(
         1, "Repetition; sets the seed of initialisation, order, augmentation and draws.", group="Running",
         aliases=("-t",), ge=0,
     )  # fmt: skip
-    device: str = option("auto", "auto, cpu, cuda, cuda:1 or mps.", group="Running")
     threads: int | None = option(
         None, "CPU threads of the run; unset: torch's choice. Runs side by side are faster with a share each.",
         unit="threads", group="Running", ge=1,
     )  # fmt: skip
-    precision: Precision = option(Precision.FP32, "fp32, or bf16 autocast where the device has it.", group="Running")
-
-    @field_validator("dataset")
-    @classmethod
-    def _known_dataset(cls, value: str) -> str:
-        return known(value, tuple(DATASETS), "data set")
-
-    @field_validator("device")
-    @classmethod
-    def _known_device(cls, value: str) -> str:
-        head, _, index = value.partition(":")
-        if head not in ("auto", "cpu", "cuda", "mps") or (index and not index.isdigit()):
-            raise ValueError("must be auto, cpu, cuda, cuda:<n> or mps")
-        return value
 
     @classmethod
     def command(cls) -> str:
@@ -144,7 +116,39 @@ class RunSpec(BaseModel):
         return self.trial
 
 
-class LoopSpec(RunSpec):
+class DataSpec(RunSpec):
+    """A run on a data set: which images, on what."""
+
+    dataset: str = option("cifar100", "Data set to train on.", group="Data")
+    data: str | None = option(None, "Folder with the data sets; unset: DATASETS_PATH, else <save>/data.", group="Data")
+    train_limit: int | None = option(
+        None, "Train on this many images, stratified by class; unset: all.", unit="images", group="Data", ge=1
+    )
+    val_fraction: float = option(0.1, "Part of the training set held out for validation.", group="Data", gt=0, lt=1)
+    split_seed: int = option(0, "Seed of the validation split; a student inherits its teacher's.", group="Data", ge=0)
+    protocol: Protocol = option(
+        Protocol.HELD_OUT,
+        "heldout keeps a validation split; paper trains on everything and logs test accuracy each epoch.",
+        group="Data",
+    )
+    device: str = option("auto", "auto, cpu, cuda, cuda:1 or mps.", group="Running")
+    precision: Precision = option(Precision.FP32, "fp32, or bf16 autocast where the device has it.", group="Running")
+
+    @field_validator("dataset")
+    @classmethod
+    def _known_dataset(cls, value: str) -> str:
+        return known(value, tuple(DATASETS), "data set")
+
+    @field_validator("device")
+    @classmethod
+    def _known_device(cls, value: str) -> str:
+        head, _, index = value.partition(":")
+        if head not in ("auto", "cpu", "cuda", "mps") or (index and not index.isdigit()):
+            raise ValueError("must be auto, cpu, cuda, cuda:<n> or mps")
+        return value
+
+
+class LoopSpec(DataSpec):
     """A run that the training loop trains: optimisation, validation, checkpoints."""
 
     decay_fractions: ClassVar[tuple[float, ...]] = (0.5,)  # of `epochs`; the paper decays at 100 of 200
@@ -243,7 +247,7 @@ class TrainSpec(LoopSpec):
         return self
 
 
-class DerivedSpec(RunSpec):
+class DerivedSpec(DataSpec):
     """A teacher made from another teacher: its data, split and network are that one's."""
 
     type: ClassVar[str] = "train"

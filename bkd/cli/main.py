@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "train": ("bkd.cli.train", "Run", "Train a teacher."),
     "distill": ("bkd.cli.distill", "Run", "Distil a student from a teacher."),
     "sweep": ("bkd.cli.sweep", "Run", "Distil many students: few-shot, samples, grid, seeds."),
+    "synthetic": ("bkd.cli.synthetic", "Run", "Compare exact, noisy and one-hot targets where the truth is known."),
     "demo": ("bkd.cli.demo", "Run", "Train teachers and students on the embedded digits and show them."),
     "evaluate": ("bkd.cli.evaluate", "Run", "Evaluate a trained run on held-out images."),
     "tui": ("bkd.cli.tui", "Look", "Open the app."),

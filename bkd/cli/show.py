@@ -46,7 +46,13 @@ def describe(store: Store, folder: RunFolder, run: Run, now: float) -> Iterator[
     yield from _section("Other settings", labelled(rest))
     yield from _section("Split", labelled(run.get("split") or {}))
     yield from _section("Environment", labelled(run.get("environment") or {}))
-    if run.get("results"):
+    if synthetic := (run.get("results") or {}).get("synthetic"):
+        from bkd.synthetic.table import comparison_lines
+
+        yield from _section("Results", list(comparison_lines(synthetic, terminal_width())))
+    elif run.get("students"):
+        yield from _section("Students", sweep_students(store, run))
+    elif run.get("results"):
         yield from _section("Results", list(results_table(run["results"], terminal_width())))
     else:
         yield from _section("Last epoch", last_figures(run))
@@ -66,7 +72,7 @@ def identity(folder: RunFolder, run: Run, now: float) -> list[str]:
     """Return who the run is and how it stands."""
     what = f"{run.get('kind')} teacher" if run.get("role") == "teacher" else f"student of a {run.get('kind')} teacher"
     if run.get("role") not in ("teacher", "student"):
-        what = str(run.get("role"))
+        what = f"{run.get('kind')} {run.get('role')}"
     head = {
         "run": f"{run['id']}  {run.get('name')}",
         "is": f"{what}, {architectures(run)} on {run.get('dataset')}, trial {run.get('trial')}",
@@ -97,16 +103,39 @@ def status_line(run: Run, now: float) -> str:
 
 
 def lineage(store: Store, run: Run) -> list[str]:
-    """Return the teacher of a student, or the students of a teacher."""
+    """Return what a run came from, or else what came from it."""
+    if run.get("members"):
+        rows = store.rows()
+        return _family([row for row in rows if row["id"] in run["members"]], "member") + heirs(store, run)
     if run.get("teacher"):
         teacher = next((row for row in store.rows() if row["id"] == run["teacher"]), None)
         told = run.get("lineage") or {}
         if teacher is None:
             name = clean(str(told.get("teacher_name") or ""))
             return [f"  teacher {run['teacher']} {name} is not in this save root any more"]
-        return _family([teacher], "teacher")
-    students = store.students_of(run["id"])
-    return _family(students, "student") if students else []
+        return _family([teacher], "teacher") + heirs(store, run)
+    return heirs(store, run)
+
+
+def heirs(store: Store, run: Run) -> list[str]:
+    """Return the runs that came from a teacher: teachers made from it, students."""
+    found = store.heirs_of(run["id"]) if run.get("role") == "teacher" else []
+    teachers, students = ([row for row in found if row["role"] == role] for role in ("teacher", "student"))
+    return (_family(teachers, "made from it") if teachers else []) + (_family(students, "student") if students else [])
+
+
+def sweep_students(store: Store, run: Run) -> list[str]:
+    """Return the students of a sweep: what tells them apart, how they stand."""
+    rows = {row["id"]: row for row in store.rows()}
+    found = [{**student["spec"], **(rows.get(student["id"]) or {"id": student["id"]})} for student in run["students"]]
+    columns = [
+        Column("student", lambda row: row["id"] or "-"), Column("arch", "student"), Column("trial", "trial"),
+        Column("Tt", "kd_T"), Column("Ts", "kd_S"), Column("alpha", "alpha"),
+        Column("S", "bnn_samples", priority=1), Column("percent", lambda row: row.get("fewshot_percent") or "-"),
+        Column("status", lambda row: row.get("status") or ("deleted" if row["id"] else "not launched")),
+        Column("acc", lambda row: percent(accuracy(row)), align="right"),
+    ]  # fmt: skip
+    return list(format_table(found, columns, terminal_width()))
 
 
 def _family(rows: list[Run], title: str) -> list[str]:

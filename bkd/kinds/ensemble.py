@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import BeforeValidator, field_validator
 
 from bkd.kinds.kind import Kind
-from bkd.specs import RunSpec, option
+from bkd.specs import DataSpec, option
 
 if TYPE_CHECKING:
     from bkd.teachers import Teacher
@@ -19,7 +19,7 @@ def _refs(value: Any) -> Any:
     return value.replace(" ", ",").strip(",").split(",") if isinstance(value, str) else value
 
 
-class EnsembleSpec(RunSpec):
+class EnsembleSpec(DataSpec):
     """Settings of an Ensemble teacher."""
 
     type: ClassVar[str] = "train"
