@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "delete": ("bkd.cli.delete", "Manage", "Delete a run's folder."),
     "tag": ("bkd.cli.tag", "Manage", "Add or remove a run's tags."),
     "note": ("bkd.cli.note", "Manage", "Read or write a run's note."),
+    "import": ("bkd.cli.import_", "Set up", "Import runs of the paper's own scripts."),
     "data": ("bkd.cli.data", "Set up", "List or download data sets."),
     "registry": ("bkd.cli.registry", "Set up", "Check or rebuild the registry of runs."),
     "doctor": ("bkd.cli.doctor", "Set up", "Say what is installed, found and in order."),

@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from bkd.errors import BkdError, CheckpointError
-from bkd.foreign.layout import ForeignRun, find_snapshots, read_folder
+from bkd.foreign.layout import SNAPSHOT, ForeignRun, find_snapshots, read_folder
 from bkd.foreign.runs import ImportedRun, Run, make_run, write_files
 from bkd.foreign.snapshot import content_hash, read_bytes, read_snapshot, state_of
 from bkd.runfile import read_user
@@ -49,7 +49,8 @@ class Importer:
     def __init__(self, store: Store, *, is_dry_run: bool = False) -> None:
         self.store = store
         self.is_dry_run = is_dry_run
-        self._runs = {told["hash"]: run for run in store.runs() if isinstance(told := run.get("imported"), dict)}
+        imported = [(run.get("imported"), run) for run in store.runs()]
+        self._runs = {str(told["hash"]): run for told, run in imported if isinstance(told, dict) and told.get("hash")}
         self._hashes: dict[Path, str] = {}
 
     def run(self, path: Path) -> Iterator[Outcome]:
@@ -84,13 +85,23 @@ class Importer:
         return Outcome(found.folder, Fate.IMPORTED, imported.run, notes=imported.figures.refusals)
 
     def _read(self, found: ForeignRun, content: bytes, fingerprint: str) -> ImportedRun:
-        return make_run(found, state_of(read_snapshot(content)), fingerprint, self._parent(found))
+        value, parent = read_snapshot(content), self._parent(found)
+        run = parent[1] if parent else None
+        if found.kind != "Laplace" or found.role == "student":
+            return make_run(found, state_of(value), fingerprint, run)
+        if parent is None:
+            raise CheckpointError(
+                f"Its Deterministic teacher {found.parent or 'of the same name up to its trial'} of {found.arch} is "
+                "not among the imported runs. Import the whole save/ folder, with teachers/Deterministic in it."
+            )
+        twin = state_of(read_snapshot(read_bytes(parent[0] / SNAPSHOT)))
+        return make_run(found, twin, fingerprint, run, posterior=value)
 
-    def _parent(self, found: ForeignRun) -> Run | None:
-        """Return the imported teacher that a run was made from, if it is in its tree."""
+    def _parent(self, found: ForeignRun) -> tuple[Path, Run] | None:
+        """Return folder and run of the imported teacher that a run was made from, if it is in its tree."""
         for folder in found.parent_folders():
             if (fingerprint := self._hash_of(folder)) in self._runs:
-                return self._runs[fingerprint]
+                return folder, self._runs[fingerprint]
         return None
 
     def _hash_of(self, folder: Path) -> str:

@@ -34,28 +34,35 @@ def _renumbered(name: str, pool: int) -> str:
     return f"features.{int(number) - 1}{dot}{leaf}" if int(number) > pool else f"features.[{number}]{dot}{leaf}"
 
 
+def head_of(state: Mapping[str, Tensor]) -> str:
+    """Return the name of a network's last layer.
+
+    Raises:
+        CheckpointError: It has none that the scripts' networks have.
+    """
+    for head in _HEADS:
+        if f"{head}.weight" in state or f"{head}.z_row" in state:
+            return head
+    heads = " or ".join(f"{head}.weight" for head in _HEADS)
+    raise CheckpointError(f"It has no last layer {heads}. It is no network of the paper's scripts.")
+
+
 def dataset_of(state: Mapping[str, Tensor]) -> str:
     """Return the data set that a network was trained on, by the number of its classes.
 
     Raises:
         CheckpointError: It has no head, or a number of classes that no data set of the scripts has.
     """
-    classes = next((_classes(state, head) for head in _HEADS if _classes(state, head) is not None), None)
-    if classes is None:
-        heads = " or ".join(f"{head}.weight" for head in _HEADS)
-        raise CheckpointError(f"It has no last layer {heads}. It is no network of the paper's scripts.")
+    head = head_of(state)
+    name, axis = (f"{head}.weight", 0) if f"{head}.weight" in state else (f"{head}.z_row", 1)
+    if state[name].ndim != 2:
+        raise CheckpointError(f"{name} has shape {tuple(state[name].shape)}, must have two dimensions.")
+    classes = state[name].shape[axis]
     known = {info.classes: name for name, info in DATASETS.items() if info.channels == _CHANNELS}
     if classes not in known:
         names = ", ".join(f"{number} ({name})" for number, name in known.items())
         raise CheckpointError(f"It has {classes} classes, must have {names}.")
     return known[classes]
-
-
-def _classes(state: Mapping[str, Tensor], head: str) -> int | None:
-    for name, axis in ((f"{head}.weight", 0), (f"{head}.z_row", 1)):
-        if name in state and state[name].ndim == 2:
-            return state[name].shape[axis]
-    return None
 
 
 def inducing_size(state: Mapping[str, Tensor]) -> int | None:

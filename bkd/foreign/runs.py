@@ -15,6 +15,7 @@ from bkd.checkpoint import write_weights_file
 from bkd.errors import CheckpointError, StorageError
 from bkd.events import EventWriter
 from bkd.files import storage_error
+from bkd.foreign.laplace import laplace_state
 from bkd.foreign.layout import ForeignRun
 from bkd.foreign.metrics import PICKLE, TEXT, History, read_history, read_text
 from bkd.foreign.names import RAW_SHORTCUT, to_bkd
@@ -25,7 +26,7 @@ from bkd.models.table import load_weights
 from bkd.paths import RunFolder
 from bkd.plan import plan_student, plan_teacher
 from bkd.runfile import Status, write_run, write_user
-from bkd.specs import DistillSpec, RunSpec, dump
+from bkd.specs import DistillSpec, dump
 
 TAG = "imported"
 Run = dict[str, Any]
@@ -77,14 +78,17 @@ class ImportedRun:
     figures: Figures
 
 
-def make_run(found: ForeignRun, state: State, fingerprint: str, parent: Run | None) -> ImportedRun:
+def make_run(
+    found: ForeignRun, state: State, fingerprint: str, parent: Run | None, posterior: Any = None
+) -> ImportedRun:
     """Return the run that a folder becomes.
 
     Args:
         found: What the folder's name tells.
-        state: Its tensors under the scripts' names.
+        state: Its network's tensors under the scripts' names; of a Laplace teacher, its Deterministic one's.
         fingerprint: Hash of its content.
         parent: run.json of the teacher that it was made from, None if that one is not in the save root.
+        posterior: What the snapshot of a Laplace teacher holds.
 
     Raises:
         SpecError: A setting is out of range.
@@ -93,19 +97,21 @@ def make_run(found: ForeignRun, state: State, fingerprint: str, parent: Run | No
     figures = read_logs(found)
     teacher = parent["id"] if parent else found.parent or (found.kind if found.rank else "")
     spec = make_foreign_spec(found, state, teacher, len(figures.history.epochs))
-    network = fitted_network(found, state, spec)
+    ours = to_bkd(found.network_arch, state)
+    if posterior is not None:
+        ours = laplace_state(posterior, ours, spec.subs_weights.value, spec.hess_struct.value)
+    network = fitted_network(ours, spec)
     return ImportedRun(run_json(found, spec, fingerprint, parent, figures, network), network, figures)
 
 
-def fitted_network(found: ForeignRun, state: State, spec: RunSpec) -> nn.Module:
-    """Return the network of a run with the foreign weights; every tensor has its place, and every place its tensor.
+def fitted_network(ours: State, spec: Any) -> nn.Module:
+    """Return the network of a run with these weights; every tensor has its place, and every place its tensor.
 
     Raises:
         CheckpointError: Names or shapes differ; the first ones are named.
     """
     info = DATASETS[spec.dataset]
     network = build_recipe(spec, NetworkShape(info.channels, info.classes, info.train_images)).network
-    ours = to_bkd(found.network_arch, state)
     load_weights(network, ours)
     for name, tensor in network.state_dict().items():
         if tensor.is_floating_point() != ours[name].is_floating_point():
