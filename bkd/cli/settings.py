@@ -58,12 +58,12 @@ def _class_defaults(module: str, name: str) -> dict[str, Any]:
 @lru_cache
 def _module_classes(module: str) -> dict[str, tuple[tuple[str, ...], dict[str, Any]]]:
     """Return each class of a module: the names of its bases, and the defaults it gives to `option(default, ...)`."""
-    found = find_spec(module)
-    if found is None or found.origin is None:
-        return {}
-    tree = ast.parse(Path(found.origin).read_text(encoding="utf-8"))
+    tree = _parsed(module)
     classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
-    members = (_members(BASE) if module != BASE else {}) | _members_of(classes)
+    members = _members(module)
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("bkd."):
+            members = _members(str(node.module)) | members
     bases = {c.name: tuple(base.id for base in c.bases if isinstance(base, ast.Name)) for c in classes}
     return {c.name: (bases[c.name], dict(_options(c, members))) for c in classes}
 
@@ -71,11 +71,15 @@ def _module_classes(module: str) -> dict[str, tuple[tuple[str, ...], dict[str, A
 @lru_cache
 def _members(module: str) -> dict[tuple[str, str], Any]:
     """Return the members of a module's enumerations."""
+    return _members_of([node for node in _parsed(module).body if isinstance(node, ast.ClassDef)])
+
+
+@lru_cache
+def _parsed(module: str) -> ast.Module:
     found = find_spec(module)
-    assert found is not None, module
-    assert found.origin is not None, module
-    tree = ast.parse(Path(found.origin).read_text(encoding="utf-8"))
-    return _members_of([node for node in tree.body if isinstance(node, ast.ClassDef)])
+    if found is None or found.origin is None:
+        return ast.Module([], [])
+    return ast.parse(Path(found.origin).read_text(encoding="utf-8"))
 
 
 def _members_of(classes: list[ast.ClassDef]) -> dict[tuple[str, str], Any]:

@@ -13,6 +13,7 @@ KINDS: dict[str, str] = {
     "Deterministic": "bkd.kinds.deterministic",
     "Bayesian": "bkd.kinds.bayesian",
     "MSE": "bkd.kinds.mse",
+    "Laplace": "bkd.kinds.laplace",
     "MCMI": "bkd.kinds.mcmi",
     "Ensemble": "bkd.kinds.ensemble",
     "TTDA": "bkd.kinds.ttda",
