@@ -33,6 +33,7 @@ def plan(store: Store, spec: RunSpec) -> Plan:
     """
     if isinstance(spec, SyntheticSpec):
         return plan_synthetic(spec)
+    assert isinstance(spec, DataSpec), type(spec)
     sources = [_source(store, spec, ref) for ref in spec.sources]
     _check_subsets(store, inherit(spec, sources))
     if isinstance(spec, DistillSpec):
@@ -45,7 +46,7 @@ def plan(store: Store, spec: RunSpec) -> Plan:
     return plan_teacher(spec, sources)
 
 
-def _check_subsets(store: Store, spec: RunSpec) -> None:
+def _check_subsets(store: Store, spec: DataSpec) -> None:
     percents = spec.percents if isinstance(spec, SweepSpec) else [getattr(spec, "fewshot_percent", None)]
     for percent in percents:
         if percent is not None:
@@ -69,7 +70,8 @@ def _has(run: dict[str, Any], weights: Path) -> bool:
 
 def spec_of(plan: Plan) -> RunSpec:
     """Return the spec that a plan will run, with everything filled in."""
-    return load(plan.run["spec"])
+    spec: RunSpec = load(plan.run["spec"])
+    return spec
 
 
 def _relative(store: Store, folder: RunFolder) -> str:

@@ -22,7 +22,7 @@ from bkd.losses import CrossEntropy, Distillation
 from bkd.models.table import build_model, load_weights
 from bkd.paths import RunFolder, data_root
 from bkd.rng import derive_seed
-from bkd.specs import DistillSpec, LoopSpec, Protocol, RunSpec, Weights, load
+from bkd.specs import DataSpec, DistillSpec, LoopSpec, Protocol, RunSpec, Weights, load
 from bkd.teachers import NetworkTeacher, Teacher
 from bkd.train import Loop
 
@@ -62,7 +62,7 @@ class Data:
         return lambda: eval_batches(images, labels, index, data.info, EVAL_BATCH)
 
 
-def open_data(spec: RunSpec, save: Path, device: torch.device) -> Data:
+def open_data(spec: DataSpec, save: Path, device: torch.device) -> Data:
     """Load a run's data set and split it.
 
     Raises:

@@ -16,7 +16,7 @@ from bkd.kinds.kind import Material
 from bkd.paths import RunFolder
 from bkd.recorder import Record
 from bkd.runfile import Status, boot_id, read_run, read_user, this_host
-from bkd.specs import RunSpec, Weights, load
+from bkd.specs import DataSpec, Weights, load
 from bkd.stopping import StopFlag
 from bkd.store import Store
 from bkd.teachers import Teacher
@@ -94,7 +94,7 @@ class Child:
         self.register(record)
         os.close(self.locks.pop(record.folder))
 
-    def open_data(self, spec: RunSpec) -> tuple[Machine, Data]:
+    def open_data(self, spec: DataSpec) -> tuple[Machine, Data]:
         """Open device and images of a run."""
         machine = open_machine(spec)
         return machine, open_data(spec, self.store.root, machine.device)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from bkd.errors import SpecError
-from bkd.specs import Optimizer, Precision, RunSpec
+from bkd.specs import DataSpec, LoopSpec, Optimizer, Precision
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Machine:
         }
 
 
-def open_machine(spec: RunSpec) -> Machine:
+def open_machine(spec: DataSpec) -> Machine:
     """Return the machine for a run and set PyTorch to deterministic kernels.
 
     Raises:
@@ -93,7 +93,7 @@ def _device_name(device: torch.device) -> str:
         return platform.processor()
 
 
-def make_optimizer(spec: RunSpec, parameters: Any, device: torch.device) -> torch.optim.Optimizer:
+def make_optimizer(spec: LoopSpec, parameters: Any, device: torch.device) -> torch.optim.Optimizer:
     """Return Adam or SGD, fused into one kernel where the device has it."""
     is_fused = device.type in ("cpu", "cuda")
     if spec.optimizer is Optimizer.SGD:

@@ -11,7 +11,7 @@ from bkd.errors import SpecError
 from bkd.kinds.table import load_kind
 from bkd.paths import SYNTHETIC, experiment_folder, run_name, student_folder, teacher_folder
 from bkd.runfile import Status, this_host
-from bkd.specs import DerivedSpec, DistillSpec, RunSpec, dump, load
+from bkd.specs import DataSpec, DerivedSpec, DistillSpec, RunSpec, dump, load, make_spec
 from bkd.sweep_specs import SweepSpec
 
 SPLIT_FIELDS = ("dataset", "val_fraction", "split_seed", "protocol")  # those of a run are its teacher's
@@ -41,7 +41,7 @@ def new_id() -> str:
             return candidate
 
 
-def inherit(spec: RunSpec, sources: Sequence[Run]) -> Any:
+def inherit(spec: DataSpec, sources: Sequence[Run]) -> Any:
     """Return the spec with the data set and split of the runs that it is made from; a derived teacher also takes over
     their network and, unless told otherwise, how many images it is trained on.
 
@@ -66,10 +66,10 @@ def inherit(spec: RunSpec, sources: Sequence[Run]) -> Any:
     if spec.data is None and first["spec"].get("data"):
         update["data"] = first["spec"]["data"]
     given = {name: getattr(spec, name) for name in spec.model_fields_set}
-    return type(spec).model_validate(given | update).resolved()
+    return make_spec(type(spec), given | update)
 
 
-def _inherited(spec: RunSpec, name: str, source: Run, why: Callable[[str, Any, Any], str]) -> Any:
+def _inherited(spec: DataSpec, name: str, source: Run, why: Callable[[str, Any, Any], str]) -> Any:
     theirs = source["spec"].get(name)
     mine = getattr(spec, name)
     mine = getattr(mine, "value", mine)
@@ -155,7 +155,7 @@ def with_ids(spec: RunSpec, sources: Sequence[Run]) -> Any:
     return spec.model_copy(update={field: ids[0] if field == "teacher" else ids})
 
 
-def plan_teacher(spec: RunSpec, sources: Sequence[Run] = ()) -> Plan:
+def plan_teacher(spec: DataSpec, sources: Sequence[Run] = ()) -> Plan:
     """Return the plan of a teacher run.
 
     Args:

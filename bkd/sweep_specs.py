@@ -198,7 +198,7 @@ class FewshotSweep(SweepSpec):
     @property
     def percents(self) -> list[float | None]:
         """Percents of the training images."""
-        return list(self.fewshot_percent)  # type: ignore[arg-type]
+        return list(self.fewshot_percent)
 
 
 class SamplesSweep(SweepSpec):

@@ -7,7 +7,7 @@ from bkd.cli.launching import launch
 from bkd.cli.options import spec_command
 from bkd.sweep_specs import FewshotSweep, GridSweep, SamplesSweep, SeedsSweep, SweepSpec
 
-HELP = {
+HELP: dict[type[SweepSpec], str] = {
     FewshotSweep: "Distil students on few images of each class. Make the subsets first: `bkd data subset`.",
     SamplesSweep: "Distil students for S = 1, 2, ... draws of a Bayesian teacher, all from the same draws.",
     GridSweep: "Distil a student for each setting of a grid of temperatures and alpha.",

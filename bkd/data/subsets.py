@@ -28,7 +28,7 @@ def take(labels: torch.Tensor, train: torch.Tensor, percent: float, seed: int) -
         seed: Chooses the images.
     """
     labels, kept = labels.cpu(), []
-    for label in labels[train].unique().tolist():
+    for label in torch.unique(labels[train]).tolist():
         own = train[labels[train] == label]
         order = torch.randperm(len(own), generator=generator(seed, "fewshot", 0, label))
         count = -int(-len(own) * percent // 100)  # rounded up
