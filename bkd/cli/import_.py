@@ -63,14 +63,14 @@ def _as_json(told: dict[Any, list[Any]], is_dry_run: bool) -> dict[str, Any]:
         fields = tuple(field for field in fields if field not in ("name", "teacher", "path"))
     imported = [
         {"id": None if is_dry_run else one.run["id"], **{field: one.run[field] for field in fields},
-         "from": str(one.folder), "notes": list(one.notes)}
+         "from": clean(str(one.folder)), "notes": [clean(note) for note in one.notes]}
         for one in told["imported"]
     ]  # fmt: skip
     return {
         "dry_run": is_dry_run,
         "imported": imported,
-        "known": [{"id": one.run["id"], "from": str(one.folder)} for one in told["known"]],
-        "refused": [{"from": str(one.folder), "reason": one.reason} for one in told["refused"]],
+        "known": [{"id": one.run["id"], "from": clean(str(one.folder))} for one in told["known"]],
+        "refused": [{"from": clean(str(one.folder)), "reason": clean(one.reason)} for one in told["refused"]],
     }
 
 

@@ -138,6 +138,8 @@ def read_folder(folder: Path) -> ForeignRun:
         CheckpointError: It is neither a teacher's nor a student's, or of a kind or architecture that the scripts lack.
     """
     folder = folder.absolute()
+    if not _is_text(str(folder)):
+        raise CheckpointError(f"{folder} is no name in UTF-8. Rename the folder.")
     above = [parent.name for parent in folder.parents]
     has_setting = bool(above) and _SETTING.fullmatch(above[0]) is not None
     names = above[1:] if has_setting else above
@@ -196,6 +198,14 @@ def _value(name: str, text: str) -> Any:
     if name in _TEXT:
         return text
     return int(text) if name in _WHOLE else float(text)
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _checked_arch(folder: Path, arch: str) -> str:

@@ -77,7 +77,7 @@ def _numbers(figures: Mapping[str, Any], name: str) -> list[float]:
 
 def read_text(content: bytes) -> dict[str, float]:
     """Return the accuracies in a `metrics.txt` as fractions: acc, acc5 of the last weights, and their best on test."""
-    lines = content[:MAX_TEXT_BYTES].decode("utf-8", "replace").splitlines()
+    lines = content.decode("utf-8", "replace").splitlines()
     found = {}
     for match in chain.from_iterable(_LINE.finditer(line) for line in lines):
         name = ("acc" if match["k"] == "1" else "acc5") + ("_best" if match["which"] == "Best " else "")

@@ -17,12 +17,14 @@ from bkd.events import EventWriter
 from bkd.files import storage_error
 from bkd.foreign.laplace import laplace_state
 from bkd.foreign.layout import ForeignRun
-from bkd.foreign.metrics import PICKLE, TEXT, History, read_history, read_text
+from bkd.foreign.metrics import MAX_TEXT_BYTES, PICKLE, TEXT, History, read_history, read_text
 from bkd.foreign.names import RAW_SHORTCUT, to_bkd
+from bkd.foreign.pickles import MAX_BYTES
 from bkd.foreign.snapshot import State, read_bytes
 from bkd.foreign.specs import assumed, is_wrn, make_foreign_spec
 from bkd.kinds.kind import NetworkShape
 from bkd.models.table import load_weights
+from bkd.models.wrn import PreActBlock
 from bkd.paths import RunFolder
 from bkd.plan import plan_student, plan_teacher
 from bkd.runfile import Status, write_run, write_user
@@ -51,15 +53,15 @@ def read_logs(found: ForeignRun) -> Figures:
     """Return the figures that the scripts logged; a file that is missing, refused or unreadable leaves none."""
     history, last, refusals = History(), {}, []
     pickled, text = found.folder / PICKLE, found.folder / TEXT
-    if pickled.is_file():
+    if pickled.exists():
         try:
-            history = read_history(read_bytes(pickled), is_percent=found.role == "student")
+            history = read_history(read_bytes(pickled, MAX_BYTES), is_percent=found.role == "student")
         except (CheckpointError, StorageError) as error:
             refusals.append(f"{pickled} is passed over: {error}")
-    if text.is_file():
+    if text.exists():
         try:
-            last = read_text(read_bytes(text))
-        except StorageError as error:
+            last = read_text(read_bytes(text, MAX_TEXT_BYTES))
+        except (CheckpointError, StorageError) as error:
             refusals.append(f"{text} is passed over: {error}")
     return Figures(history, last, tuple(refusals))
 
@@ -113,10 +115,21 @@ def fitted_network(ours: State, spec: Any) -> nn.Module:
     info = DATASETS[spec.dataset]
     network = build_recipe(spec, NetworkShape(info.channels, info.classes, info.train_images)).network
     load_weights(network, ours)
+    _check_shortcut(network)
     for name, tensor in network.state_dict().items():
         if tensor.is_floating_point() != ours[name].is_floating_point():
             raise CheckpointError(f"{name} has numbers of type {ours[name].dtype}, must have {tensor.dtype}.")
     return network.eval()
+
+
+def _check_shortcut(network: nn.Module) -> None:
+    """Check that a WRN was built as the scripts build it: weights alone do not show it.
+
+    Raises:
+        CheckpointError: Its shortcuts see what the published network's see.
+    """
+    if any(isinstance(block, PreActBlock) and block.preact_shortcut for block in network.modules()):
+        raise CheckpointError("Its shortcuts must see the raw input, bkd built them on relu(bn1(x)): other logits.")
 
 
 def run_json(
@@ -165,9 +178,10 @@ def _unknown_teacher(found: ForeignRun, spec: DistillSpec) -> Run:
 def _best_on_test(figures: Figures) -> dict[str, Any]:
     """Return the best accuracy of any epoch, which was chosen on the test set and is nobody's result."""
     logged = [epoch["test/acc"] for epoch in figures.history.epochs]
-    best = {name: value for name, value in figures.last.items() if name.endswith("_best")}
+    best: dict[str, Any] = {}
     if logged:
-        best = {"acc_best": max(logged), "epoch_best": logged.index(max(logged))} | best
+        best = {"acc": max(logged), "epoch": logged.index(max(logged))}
+    best |= {name: figures.last[f"{name}_best"] for name in ("acc", "acc5") if f"{name}_best" in figures.last}
     return {"chosen_on_test": best} if best else {}
 
 

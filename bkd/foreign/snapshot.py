@@ -16,15 +16,21 @@ from bkd.files import storage_error
 from bkd.foreign.pickles import FAULTS
 
 State = dict[str, Tensor]
+MAX_BYTES = 4 << 30  # the largest network of the scripts takes a quarter of a GiB
 
 
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
     """Return a file's content.
 
     Raises:
+        CheckpointError: It is no ordinary file, or larger than `limit` bytes.
         StorageError: It cannot be read.
     """
     try:
+        size = path.stat().st_size
+        if not path.is_file() or size > limit:
+            what = f"has {size:,} bytes, at most {limit:,} are read" if path.is_file() else "is no ordinary file"
+            raise CheckpointError(f"{path.name} {what}. Nothing in it was run.")
         return path.read_bytes()
     except OSError as error:
         raise storage_error(path, error) from error

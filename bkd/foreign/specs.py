@@ -11,8 +11,8 @@ from bkd.foreign.names import dataset_of, inducing_size
 from bkd.kinds.bayesian import VariationalFamily
 from bkd.kinds.mcmi import CMISign
 from bkd.kinds.mse import SquaredErrorOn
-from bkd.kinds.table import KINDS, load_kind
-from bkd.specs import DistillSpec, Protocol, make_spec
+from bkd.kinds.table import load_kind
+from bkd.specs import DistillSpec, Protocol, RunSpec, make_spec
 
 DEFAULT_TRIAL = 0  # of the scripts
 
@@ -59,24 +59,29 @@ def make_foreign_spec(found: ForeignRun, state: Mapping[str, Tensor], teacher: s
     values |= found.settings
     if num_epochs and "epochs" not in found.settings and found.kind != "Laplace":
         values["epochs"] = num_epochs
-    values |= _network(found)
     if teacher:
         values["teacher"] = teacher
     if found.role == "student":
         fewshot = {} if found.fewshot_percent is None else {"fewshot_percent": found.fewshot_percent}
-        return make_spec(DistillSpec, values | fewshot)
-    if found.kind not in KINDS:
-        raise CheckpointError(f"bkd has no {found.kind} teachers. It has {', '.join(KINDS)}.")
-    return make_spec(load_kind(found.kind).spec, values | _of_kind(found.kind, state, values))
+        return make_spec(DistillSpec, values | _network(found, DistillSpec) | fewshot)
+    spec = load_kind(found.kind).spec
+    return make_spec(spec, values | _network(found, spec) | _of_kind(found.kind, state))
 
 
-def _network(found: ForeignRun) -> dict[str, Any]:
+def _network(found: ForeignRun, spec: type[RunSpec]) -> dict[str, Any]:
+    """Return the network's settings; a WRN of the scripts has another shortcut than the published one."""
     name = "student" if found.role == "student" else "arch"
-    shortcut = {"preact_shortcut": False} if is_wrn(found.network_arch) else {}
-    return {name: found.network_arch, **shortcut}
+    if not is_wrn(found.network_arch):
+        return {name: found.network_arch}
+    if "preact_shortcut" not in spec.model_fields:
+        raise CheckpointError(
+            f"Its {found.network_arch} has the shortcut on the raw input, which {spec.command()} has no setting for: "
+            "bkd would compute other logits from the same weights."
+        )
+    return {name: found.network_arch, "preact_shortcut": False}
 
 
-def _of_kind(kind: str, state: Mapping[str, Tensor], values: Mapping[str, Any]) -> dict[str, Any]:
+def _of_kind(kind: str, state: Mapping[str, Tensor]) -> dict[str, Any]:
     """Return what the scripts fix for a kind: their configuration and the variants that bkd has another default for."""
     if kind == "MSE":
         return {"mse_on": SquaredErrorOn.LOGITS}
