@@ -7,7 +7,7 @@ from typing import Any
 
 from bkd.errors import StorageError
 from bkd.kinds.table import KINDS
-from bkd.report_groups import Group, Pick, Run, Section, Student, read_students, sections_of
+from bkd.report_groups import Defaults, Group, Pick, Run, Section, Student, read_students, sections_of
 from bkd.report_notes import differences, entry_notes, no_baseline_note, notes_of
 from bkd.report_statistics import (
     Comparison,
@@ -105,11 +105,11 @@ class Question:
     is_across_settings: bool = False
 
 
-def gather(store: Store, rows: Sequence[Run]) -> list[Student]:
+def gather(store: Store, rows: Sequence[Run], defaults: Defaults) -> list[Student]:
     """Return the finished students of these rows of the registry, as their folders tell."""
     runs = [run for row in rows if is_finished_student(row) and (run := _read(store, row)) is not None]
     teachers = {row["id"]: run for row in store.rows() if row.get("role") == "teacher" and (run := _read(store, row))}
-    return read_students(runs, teachers)
+    return read_students(runs, teachers, defaults)
 
 
 def is_finished_student(row: Run) -> bool:

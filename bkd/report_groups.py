@@ -15,14 +15,16 @@ from typing import Any
 Run = Mapping[str, Any]
 Settings = tuple[tuple[str, Any], ...]
 """Settings that are not None, by name; lists as tuples, so that they can be compared and hashed."""
+Defaults = Callable[[str, str], Mapping[str, Any]]
+"""From a run type and kind of teacher to the settings' defaults, in force where an older run.json does not tell."""
 Repetition = int | str
 """A teacher's trial, or its id where it has no trial."""
 Unit = tuple[Repetition, int | None]
 """A repetition and the student's own trial."""
 
 WHERE_AND_HOW = frozenset({
-    "trial", "device", "data", "fewshot_root", "log_every", "checkpoint_every", "compile", "noise_exact", "num_workers",
-    "num_chunk", "full_max_gib", "teacher_cache", "allow_partial_kl", "students", "grid", "save",
+    "trial", "device", "threads", "data", "fewshot_root", "log_every", "checkpoint_every", "compile", "noise_exact",
+    "num_chunk", "full_max_gib", "teacher_cache", "teacher_cache_gib", "allow_partial_kl",
 })  # fmt: skip
 """Settings that say where, how or for whose eyes a run ran, and change nothing of what it learns."""
 IDENTITY = frozenset({"type", "kind", "teacher", "members", "arch", "student", "dataset"})
@@ -49,6 +51,7 @@ class Student:
         settings: The rest of its spec.
         teacher_settings: The teacher's spec and, under "base ...", that of the runs it was made from; None if it is
             gone.
+        members: Ids of the teachers that its teacher is an ensemble of.
         images: Training images.
         reliability: The reliability table on the test set.
     """
@@ -67,6 +70,7 @@ class Student:
     num_samples: int | None
     settings: Settings
     teacher_settings: Settings | None
+    members: frozenset[str]
     images: int | None
     metrics: Mapping[str, Any]
     reliability: tuple[Mapping[str, Any], ...]
@@ -156,19 +160,32 @@ def by_repetition(units: Mapping[Unit, float]) -> dict[Repetition, float]:
 # ---- from run.json to students
 
 
-def read_students(runs: Iterable[Run], teachers: Mapping[str, Run]) -> list[Student]:
+def read_students(
+    runs: Iterable[Run], teachers: Mapping[str, Run], defaults: Defaults = lambda run_type, kind: {}
+) -> list[Student]:
     """Return the students of these runs.
 
     Args:
         runs: run.json of finished students.
         teachers: run.json of every teacher, by id.
+        defaults: See `Defaults`.
     """
-    return [_student(run, teachers) for run in runs]
+    teachers = {name: _completed(run, defaults) for name, run in teachers.items()}
+    return [_student(_completed(run, defaults), teachers) for run in runs]
+
+
+def _completed(run: Run, defaults: Defaults) -> Run:
+    """Return a run whose spec has every setting, and says whether it was imported: then some are assumptions."""
+    spec = run.get("spec") or {}
+    if spec:
+        spec = {**defaults(str(spec.get("type")), str(spec.get("kind", ""))), **spec}
+    return {**run, "spec": spec | {"imported": True} if run.get("imported") else spec}
 
 
 def _student(run: Run, teachers: Mapping[str, Run]) -> Student:
-    spec, lineage = run.get("spec") or {}, run.get("lineage") or {}
+    spec, lineage = run["spec"], run.get("lineage") or {}
     teacher = str(run.get("teacher") or lineage.get("teacher") or "")
+    known = teachers.get(teacher)
     measured = ONLY_MEASURED if spec.get("weights") != "best" else frozenset()
     results = (run.get("results") or {}).get("test") or {}
     return Student(
@@ -178,7 +195,8 @@ def _student(run: Run, teachers: Mapping[str, Run]) -> Student:
         alpha=spec.get("alpha"), kd_T=spec.get("kd_T"), kd_S=spec.get("kd_S"),
         num_samples=spec.get("bnn_samples") if _draws(run) else None,
         settings=_settings(spec, WHERE_AND_HOW | IDENTITY | LISTENING),
-        teacher_settings=_recipe(teachers[teacher], teachers, measured) if teacher in teachers else None,
+        teacher_settings=_recipe(known, teachers, measured) if known else None,
+        members=frozenset(origins_of(known) if known and isinstance(known.get("members"), list) else ()),
         images=(run.get("split") or {}).get("train"), metrics=run.get("metrics") or {},
         reliability=tuple(results.get("reliability") or ()),
     )  # fmt: skip
@@ -205,7 +223,7 @@ def _frozen(value: Any) -> Any:
 
 def _recipe(run: Run, teachers: Mapping[str, Run], measured: frozenset[str], depth: int = 0) -> Settings:
     """Return a teacher's settings and, under "base ...", those of the teachers that it was made from."""
-    found = dict(_settings(run.get("spec") or {}, WHERE_AND_HOW | IDENTITY | INHERITED | measured))
+    found = dict(_settings(run["spec"], WHERE_AND_HOW | IDENTITY | INHERITED | measured))
     origins = origins_of(run)
     if isinstance(run.get("members"), list):
         found["members"] = len(origins)
@@ -238,14 +256,14 @@ def _repetition_of_student(run: Run, teacher: str, teachers: Mapping[str, Run]) 
 
 
 def _repetition(run: Run, teachers: Mapping[str, Run], depth: int = 0) -> Repetition:
-    """Return a teacher's trial; of one made from a single other teacher, that one's: they share its training."""
-    origins = origins_of(run)
-    if len(origins) == 1 and depth < _DEEPEST:
-        if origins[0] in teachers:
-            return _repetition(teachers[origins[0]], teachers, depth + 1)
-        trial = (run.get("lineage") or {}).get("teacher_trial", run.get("trial"))
-    else:
-        trial = run.get("trial")
+    """Return a teacher's trial; of one made from teachers of one trial, that: they share its training."""
+    known = [teachers[origin] for origin in origins_of(run) if origin in teachers]
+    bases = {_repetition(base, teachers, depth + 1) for base in known} if depth < _DEEPEST else set()
+    if len(bases) == 1:
+        return bases.pop()
+    trial = run.get("trial")
+    if not known:  # deleted, if it ever was
+        trial = (run.get("lineage") or {}).get("teacher_trial", trial)
     return trial if isinstance(trial, int) else str(run["id"])
 
 

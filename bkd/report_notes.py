@@ -68,6 +68,11 @@ def entry_notes(group: Group, comparison: Comparison | None, metric: Metric) -> 
     elif len(group.repetitions) < group.teachers:
         trials = count(len(group.repetitions), "trial")
         notes.append(f"{group.teachers} teachers share {trials}, and a trial counts once")
+    members = {student.teacher: student.members for student in group.students}
+    if sum(map(len, members.values())) > len(frozenset().union(*members.values())):
+        notes.append(
+            "its teachers share members, so its repetitions are not independent and the interval is too narrow"
+        )
     if missing := [str(repetition) for repetition in group.repetitions if repetition not in measured]:
         notes.append(f"{metric.title} is unknown of trial {', '.join(missing)}")
     return notes + (_comparison_notes(group, comparison) if comparison else [])

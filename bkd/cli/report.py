@@ -11,6 +11,7 @@ import typer
 from bkd.catalog import ARCHITECTURES, DATASETS, canonical, nearest
 from bkd.cli.common import Json, Save, open_store, single
 from bkd.cli.printing import terminal_width
+from bkd.cli.settings import defaults
 from bkd.errors import SpecError, StorageError
 from bkd.files import storage_error, write_bytes
 from bkd.kinds.table import KINDS
@@ -79,7 +80,7 @@ def report(
     chosen = _choose(finished, {name: text for name, text in fields.items() if text is not None}, where)
     if kinds:
         chosen = [row for row in chosen if row.get("kind") in (*kinds, baseline)]
-    students = gather(store, chosen)
+    students = gather(store, chosen, defaults)
     found = make_report(students, Question(metric, baseline, across_settings))
     form = Format.JSON if as_json else form or _ENDINGS.get(Path(out or "").suffix.lower(), Format.TEXT)
     if not students:

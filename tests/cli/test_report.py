@@ -35,8 +35,8 @@ def test_it_answers_the_papers_question(runs, bkd):
     lines = answer.out.splitlines()
     assert lines[0] == "digits, wrn_16_1 → wrn_16_2, 1,293 training images"
     rows = [line.split() for line in lines if line.startswith("Bayesian ")]
-    assert rows[0][:4] == ["Bayesian", "1:1:1", "3", "teachers"]
-    assert rows[1][3:6] == ["+0.97", "[+0.59,", "+1.35]"]
+    assert rows[0][:5] == ["Bayesian", "1:1:1", "S=10", "3", "teachers"]
+    assert rows[1][4:7] == ["+0.97", "[+0.59,", "+1.35]"]
     assert rows[1][-1] == "better"
 
 
@@ -46,7 +46,8 @@ def test_json_and_csv_agree_and_hold_the_students(runs, bkd):
     assert [group["kind"] for group in groups] == [row["kind"] for row in rows] == ["Deterministic", "Bayesian"]
     assert float(rows[1]["p"]) == pytest.approx(groups[1]["p"])
     assert groups[1]["student_ids"] == ["bfff0001", "bfff0002", "bfff0003"]  # the running one is left out
-    assert groups[1]["teacher_settings"] == {"epochs": 10}
+    assert groups[1]["teacher_settings"]["epochs"] == 10
+    assert groups[1]["teacher_settings"]["vi"] == "inducing"  # a default, where run.json does not tell
 
 
 @pytest.mark.parametrize(

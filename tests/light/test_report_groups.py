@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from report_runs import Runs
 
-from bkd.report_groups import Group, Section, order, sections_of, varying
+from bkd.report_groups import Group, Section, order, read_students, sections_of, varying
 from bkd.report_words import group_setting, n_text, telling
 
 
@@ -27,7 +27,7 @@ def groups(runs: Runs) -> list[Group]:
     [
         {"device": "cuda"}, {"data": "/elsewhere"}, {"log_every": 10}, {"checkpoint_every": 5.0}, {"compile": True},
         {"noise_exact": True}, {"teacher_cache": "off"}, {"fewshot_root": "/data"}, {"bnn_samples": 7},
-        {"momentum": None},
+        {"momentum": None}, {"threads": 1},
     ],
     ids=lambda spec: next(iter(spec)),
 )  # fmt: skip
@@ -138,6 +138,37 @@ def test_an_ensemble_is_known_by_how_many_and_what_its_members_are(runs: Runs) -
     assert (len(two.students), two.repetitions) == (2, (1, 2))
     assert dict(two.like.teacher_settings or ())["members"] == 2
     assert dict(three.like.teacher_settings or ())["base epochs"] == (20, 40)
+
+
+def test_an_ensemble_of_one_trial_repeats_that_trial(runs: Runs) -> None:
+    for trial in (4, 5):
+        ids = [runs.teacher(kind, trial)["id"] for kind in ("Deterministic", "Bayesian")]
+        runs.student(runs.teacher("Ensemble", 1, members=ids))
+    (group,) = groups(runs)
+    assert group.repetitions == (4, 5)
+
+
+def test_older_runs_have_the_defaults_that_they_do_not_tell(runs: Runs) -> None:
+    runs.student(runs.teacher(trial=1))
+    runs.student(runs.teacher(trial=2, spec={"preact_shortcut": True}), spec={"fewshot_seed": 0})
+    assert len(groups(runs)) == 2
+
+    def defaults(run_type: str, kind: str) -> dict[str, Any]:
+        return {"distill": {"fewshot_seed": 0}, "train": {"preact_shortcut": kind == "Deterministic"}}[run_type]
+
+    (group,) = (
+        group
+        for section in sections_of(read_students(runs.students, runs.teachers, defaults), [])
+        for group in section.groups
+    )
+    assert len(group.students) == 2
+
+
+def test_imported_runs_are_no_repetitions_of_our_own(runs: Runs) -> None:
+    runs.student(runs.teacher(trial=1))
+    runs.student(runs.teacher(trial=2), imported={"assumed": ["epochs"]})
+    runs.student(runs.teacher(trial=3, imported={"assumed": ["epochs"]}), trial=3)
+    assert sorted(len(group.students) for group in groups(runs)) == [1, 1, 1]
 
 
 def test_a_lineage_that_goes_round_ends(runs: Runs) -> None:

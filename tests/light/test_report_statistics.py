@@ -275,6 +275,15 @@ def test_a_metric_that_some_lack_is_told(runs: Runs) -> None:
     assert found.figures["metric"].n == 2
 
 
+def test_ensembles_that_share_members_are_told_of(runs: Runs) -> None:
+    ids = [runs.teacher(trial=trial)["id"] for trial in (1, 2, 3)]
+    runs.student(runs.teacher("Ensemble", 1, members=ids[:2]))
+    runs.student(runs.teacher("Ensemble", 2, members=ids[1:]))
+    assert "its teachers share members" in entry(runs.report(), "Ensemble").notes[0]
+    runs.students = runs.students[:1]
+    assert len(entry(runs.report(), "Ensemble").notes) == 1
+
+
 # ---- which baseline
 
 
