@@ -1,20 +1,21 @@
 """From a run's folder to the objects that the loop trains: data, network, teacher."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from bkd.catalog import DATASETS
 from bkd.checkpoint import load_weights_file
 from bkd.data.batches import Batch, Batches, eval_batches
 from bkd.data.datasets import ImageData, load_dataset
 from bkd.data.splits import Split, make_split, val_subset
 from bkd.data.subsets import few_shot
 from bkd.devices import Machine, make_optimizer, try_compile
-from bkd.errors import CheckpointError
+from bkd.errors import CheckpointError, SpecError
 from bkd.kinds.kind import NetworkShape
 from bkd.kinds.table import load_kind
 from bkd.learner import Learner, Recipe, Settings
@@ -77,6 +78,30 @@ def open_data(spec: DataSpec, save: Path, device: torch.device) -> Data:
     if getattr(spec, "fewshot_percent", None) is not None:
         split = few_shot(split, images.train_labels, spec, data_root(spec.data, save))
     return Data(images, split, device)
+
+
+def open_other(spec: DataSpec, dataset: str, root: Path, device: torch.device) -> Data:
+    """Load another data set for a network trained on the spec's, normalised as that network was trained.
+
+    Args:
+        spec: Of the run whose network is asked.
+        dataset: Name of the other data set.
+        root: Folder of the data sets.
+        device: Where the network is.
+
+    Raises:
+        DataMissing: If the files are not there.
+        SpecError: If it has other channels or another number of classes.
+    """
+    own, other = DATASETS[spec.dataset], load_dataset(dataset, root)
+    info = other.info
+    if (info.channels, info.classes) != (own.channels, own.classes):
+        raise SpecError(
+            f"dataset {info.name} has {info.channels} channels and {info.classes} classes, the network was made for "
+            f"{own.channels} and {own.classes}. Evaluate on a data set of that shape."
+        )
+    images = replace(other, info=replace(info, mean=own.mean, sd=own.sd))
+    return Data(images, make_split(other.train_labels, val_fraction=0.0), device)
 
 
 def build_recipe(spec: RunSpec, shape: NetworkShape) -> Recipe:

@@ -43,7 +43,7 @@ def evaluate(predictor: Teacher, batches: Callable[[], Iterable[Batch]], samplin
         Means over repetitions of acc, acc5, brier, ece (fractions) and nll (nats), the `reliability` table of the first
         repetition, `images`, `samples`, `repetitions`, and for a stochastic predictor `spread`: the standard deviation
         of each figure over repetitions and `probs`, the standard deviation of a class probability between single draws,
-        averaged over images and classes.
+        averaged over images and classes. Of a variational network also `kl_nats`, KL(posterior || prior).
     """
     repetitions = sampling.repetitions if predictor.is_stochastic else 1
     results, spreads, reliability = [], [], []
@@ -71,7 +71,8 @@ def evaluate(predictor: Teacher, batches: Callable[[], Iterable[Batch]], samplin
     if predictor.is_stochastic:
         spread_of = {name: mean_interval([r[name] for r in results]).sd for name in FIGURES if name in results[0]}
         figures["spread"] = spread_of | {"probs": spreads[0]}
-    return figures
+    kl = predictor.kl_nats()
+    return figures if kl is None else figures | {"kl_nats": kl}
 
 
 def flat_results(split: str, result: dict[str, Any]) -> dict[str, float]:

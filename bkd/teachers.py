@@ -111,6 +111,10 @@ class Teacher(ABC):
         self.network.eval().requires_grad_(False)
         return self
 
+    def kl_nats(self) -> float | None:
+        """Return KL(posterior || prior) of a variational network's weights in nats; None for other teachers."""
+        return None
+
     @abstractmethod
     def _predict(self, x: Tensor, num_samples: int, generator: torch.Generator) -> Prediction: ...
 
@@ -130,6 +134,11 @@ class VariationalTeacher(Teacher):
     def __init__(self, network: nn.Module, posterior: WeightPosterior) -> None:
         super().__init__(network)
         self.posterior = posterior
+
+    def kl_nats(self) -> float:
+        """See `Teacher.kl_nats`."""
+        with torch.no_grad():
+            return float(self.posterior.kl())
 
     def freeze(self) -> "Teacher":
         """See `Teacher.freeze`; also keeps the Cholesky factors that draws share."""
