@@ -115,14 +115,14 @@ def fitted_network(ours: State, spec: Any) -> nn.Module:
     info = DATASETS[spec.dataset]
     network = build_recipe(spec, NetworkShape(info.channels, info.classes, info.train_images)).network
     load_weights(network, ours)
-    _check_shortcut(network)
+    check_shortcut(network)
     for name, tensor in network.state_dict().items():
         if tensor.is_floating_point() != ours[name].is_floating_point():
             raise CheckpointError(f"{name} has numbers of type {ours[name].dtype}, must have {tensor.dtype}.")
     return network.eval()
 
 
-def _check_shortcut(network: nn.Module) -> None:
+def check_shortcut(network: nn.Module) -> None:
     """Check that a WRN was built as the scripts build it: weights alone do not show it.
 
     Raises:

@@ -63,13 +63,17 @@ def make_foreign_spec(found: ForeignRun, state: Mapping[str, Tensor], teacher: s
         values["teacher"] = teacher
     if found.role == "student":
         fewshot = {} if found.fewshot_percent is None else {"fewshot_percent": found.fewshot_percent}
-        return make_spec(DistillSpec, values | _network(found, DistillSpec) | fewshot)
+        return make_spec(DistillSpec, values | network_settings(found, DistillSpec) | fewshot)
     spec = load_kind(found.kind).spec
-    return make_spec(spec, values | _network(found, spec) | _of_kind(found.kind, state))
+    return make_spec(spec, values | network_settings(found, spec) | _of_kind(found.kind, state))
 
 
-def _network(found: ForeignRun, spec: type[RunSpec]) -> dict[str, Any]:
-    """Return the network's settings; a WRN of the scripts has another shortcut than the published one."""
+def network_settings(found: ForeignRun, spec: type[RunSpec]) -> dict[str, Any]:
+    """Return the network's settings; a WRN of the scripts has another shortcut than the published one.
+
+    Raises:
+        CheckpointError: It is a WRN, and these settings have no shortcut to choose.
+    """
     name = "student" if found.role == "student" else "arch"
     if not is_wrn(found.network_arch):
         return {name: found.network_arch}

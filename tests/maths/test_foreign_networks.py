@@ -21,8 +21,11 @@ from bkd.bayes.posterior import WeightPosterior
 from bkd.errors import CheckpointError
 from bkd.foreign.layout import read_folder
 from bkd.foreign.names import dataset_of, inducing_size, to_bkd
-from bkd.foreign.runs import make_run
+from bkd.foreign.runs import check_shortcut, make_run
 from bkd.foreign.snapshot import read_snapshot, state_of
+from bkd.foreign.specs import network_settings
+from bkd.models.table import build_model
+from bkd.specs import LoopSpec, TrainSpec
 
 torch.set_num_threads(1)
 
@@ -62,8 +65,6 @@ def test_logits_are_those_of_an_independent_network(tmp_path, arch):
 
 def test_the_variants_that_names_do_not_tell_change_the_logits():
     """The comparison above would notice a published shortcut and a kept first pool."""
-    from bkd.models.table import build_model
-
     foreign = wrn_16_1()
     published = build_model("wrn_16_1", in_channels=3, num_classes=100).eval()
     published.load_state_dict(foreign.state_dict())
@@ -184,3 +185,13 @@ def test_students_hold_their_own_network(tmp_path):
     assert (run["role"], run["kind"], run["arch"], run["student_arch"]) == ("student", "Bayesian", "resnet50", "vgg_c8")
     assert run["teacher"] is None
     assert (spec["alpha"], spec["kd_T"], spec["kd_S"], spec["bnn_samples"], spec["trial"]) == (0.5, 4.0, 1.0, 10, 1)
+
+
+def test_a_shortcut_that_settings_cannot_say_is_refused(tmp_path):
+    """Weights fit either network: without a setting bkd would compute other logits from them."""
+    found = read_folder(tmp_path / "students" / "T:resnet50_S:wrn_40_1" / "Bayesian" / STUDENT_NAME)
+    with pytest.raises(CheckpointError, match="shortcut on the raw input"):
+        network_settings(found, LoopSpec)
+    with pytest.raises(CheckpointError, match="built them on relu"):
+        check_shortcut(build_model("wrn_16_1", in_channels=3, num_classes=100))
+    assert network_settings(found, TrainSpec) == {"student": "wrn_40_1", "preact_shortcut": False}
