@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from bkd.catalog import nearest
+from bkd.text import exact
 
 if TYPE_CHECKING:
     from bkd.specs import RunSpec
@@ -40,10 +41,16 @@ def _sentence(fault: Any, text: str) -> str:
         return "is missing."
     if kind == "extra_forbidden":
         return "is no setting of this run."
+    if kind == "finite_number":
+        return f"must be a finite number, got {got}."
+    if kind in ("too_short", "string_too_short"):
+        return f"must not be empty, got {got!r}."
     if kind == "enum":
         return f"must be {fault['ctx']['expected'].replace(chr(39), '')}, got {got}."
     if kind.endswith(("_parsing", "_type")):
-        words = {"int": "a whole number", "float": "a number", "bool": "true or false"}
+        words = {
+            "int": "a whole number", "float": "a number", "bool": "true or false", "string": "text", "list": "a list",
+        }  # fmt: skip
         want = next((word for start, word in words.items() if kind.startswith(start)), text.lower())
         return f"must be {want}, got {got!r}."
     if kind == "value_error":
@@ -58,7 +65,12 @@ def _advice(cls: "type[RunSpec]", field: str) -> str:
         return f" Did you mean {close}?" if close else ""
     if info.is_required():
         return f" {info.description} Give --{field.replace('_', '-')}."
-    default = (
-        "leave it out" if info.default is None else f"the default is {getattr(info.default, 'value', info.default)}"
-    )
+    default = "leave it out" if info.default is None else f"the default is {_shown(info.default)}"
     return f" {info.description} If unsure, {default}."
+
+
+def _shown(value: Any) -> str:
+    """Return a default as a flag takes it."""
+    if isinstance(value, list):
+        return ",".join(map(_shown, value))
+    return exact(value) if isinstance(value, float) else str(getattr(value, "value", value))

@@ -83,7 +83,7 @@ class RunSpec(BaseModel):
     values in force.
     """
 
-    model_config = ConfigDict(extra="forbid", use_enum_values=False, validate_assignment=True)
+    model_config = ConfigDict(extra="forbid", use_enum_values=False, validate_assignment=True, allow_inf_nan=False)
     type: ClassVar[str] = ""
     kind: ClassVar[str] = ""  # of teachers
 

@@ -4,18 +4,22 @@ Students of one trial that see the same images are trained together, on the same
 trials are trained one after another.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import inf, prod
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BeforeValidator, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from bkd.catalog import ARCHITECTURES
 from bkd.errors import SpecError
 from bkd.specs import DistillSpec, StudentSpec, known, make_spec, option
+from bkd.text import exact
 
 Setting = tuple[float, float, float]  # kd_T, kd_S, alpha
 MOST_STUDENTS = 10_000
+_FORM = "write Tt:Ts:alpha, as 4:1:0.5"
 
 
 def parse_grid(text: str) -> list[Setting]:
@@ -24,43 +28,49 @@ def parse_grid(text: str) -> list[Setting]:
     Raises:
         ValueError: Naming the triple at fault and the character where reading it stopped.
     """
+    parts = text.split(";")
+    if len(parts) > 1 and not parts[-1].strip():
+        parts.pop()  # a semicolon at the end is let be
     settings, start = [], 0
-    for index, part in enumerate(text.split(";"), 1):
-        if part.strip():
-            settings.append(_triple(part, index, start))
-        elif len(text.split(";")) == 1 or index < len(text.split(";")):  # a semicolon at the end is let be
-            raise ValueError(f"has nothing in triple {index} (character {start + 1}); write Tt:Ts:alpha, as 4:1:0.5")
+    for index, part in enumerate(parts, 1):
+        settings.append(_triple(part, index, start))
         start += len(part) + 1
     return list(dict.fromkeys(settings))
 
 
 def _triple(part: str, index: int, start: int) -> Setting:
-    fields, at, values = part.split(":"), start, []
+    if not part.strip():
+        raise ValueError(f"has nothing in triple {index} (character {start + 1}); {_FORM}")
+    fields, where = part.split(":"), f"triple {index}, {part.strip()!r}"
     if len(fields) != 3:
         raise ValueError(
-            f"needs three numbers in triple {index}, {part.strip()!r} (character {start + 1}), has {len(fields)}; "
-            "write Tt:Ts:alpha, as 4:1:0.5"
+            f"needs three numbers in {where} (character {_begin(part, start)}), has {len(fields)}; {_FORM}"
         )
+    at, values = start, []
     for name, field in zip(("kd_T", "kd_S", "alpha"), fields, strict=True):
-        try:
-            values.append(float(field))
-        except ValueError:
-            raise ValueError(
-                f"has no number for {name} in triple {index}, {part.strip()!r}: {field.strip()!r} at character "
-                f"{at + 1}; write Tt:Ts:alpha, as 4:1:0.5"
-            ) from None
+        values.append(_number(name, field.strip(), f"{where}: {field.strip()!r} at character {_begin(field, at)}"))
         at += len(field) + 1
-    kd_t, kd_s, alpha = values
-    if not (kd_t > 0 and kd_s > 0 and 0 <= alpha <= 1):
-        raise ValueError(
-            f"is out of range in triple {index}, {part.strip()!r}: temperatures must be > 0, alpha from 0 to 1"
-        )
-    return kd_t, kd_s, alpha
+    return values[0], values[1], values[2]
+
+
+def _begin(text: str, start: int) -> int:
+    """Return at which character, from 1, the text that lies at `start` begins after its spaces."""
+    return start + len(text) - len(text.lstrip()) + 1
+
+
+def _number(name: str, text: str, where: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise ValueError(f"has no number for {name} in {where}; {_FORM}") from None
+    if not (0 <= value <= 1 if name == "alpha" else 0 < value < inf):
+        raise ValueError(f"has {name} out of range in {where}; temperatures must be > 0, alpha from 0 to 1")
+    return value
 
 
 def format_grid(settings: list[Setting]) -> str:
     """Return settings as `parse_grid` reads them."""
-    return ";".join(f"{kd_t:g}:{kd_s:g}:{alpha:g}" for kd_t, kd_s, alpha in settings)
+    return ";".join(":".join(map(exact, setting)) for setting in settings)
 
 
 def _words(value: Any) -> Any:
@@ -78,12 +88,17 @@ def _numbers(value: Any) -> Any:
             found += range(int(first), int(last) + 1)
         else:
             found.append(word)
-    return list(dict.fromkeys(found))
+    return found
 
 
-Words = Annotated[list[str], BeforeValidator(_words)]
-Numbers = Annotated[list[int], BeforeValidator(_numbers)]
-Percents = Annotated[list[float], BeforeValidator(_numbers)]
+def _each_once(values: list[Any]) -> list[Any]:
+    return list(dict.fromkeys(values))
+
+
+Architecture = Annotated[str, AfterValidator(lambda name: known(name, ARCHITECTURES, "architecture"))]
+Architectures = Annotated[list[Architecture], BeforeValidator(_words), AfterValidator(_each_once)]
+Numbers = Annotated[list[Annotated[int, Field(ge=0)]], BeforeValidator(_numbers), AfterValidator(_each_once)]
+Percents = Annotated[list[float], BeforeValidator(_numbers), AfterValidator(_each_once)]
 
 
 class SweepSpec(StudentSpec):
@@ -91,7 +106,7 @@ class SweepSpec(StudentSpec):
 
     sweep: ClassVar[str] = ""
 
-    students: Words = option(
+    students: Architectures = option(
         ["resnet18"], "Architectures of the students, as resnet18,wrn_16_2.", group="Sweep",
         aliases=("--student", "--model", "--arch"), min_length=1,
     )  # fmt: skip
@@ -103,11 +118,6 @@ class SweepSpec(StudentSpec):
         group="Sweep",
     )  # fmt: skip
 
-    @field_validator("students")
-    @classmethod
-    def _known_students(cls, value: list[str]) -> list[str]:
-        return list(dict.fromkeys(known(name, ARCHITECTURES, "architecture") for name in value))
-
     @field_validator("grid")
     @classmethod
     def _readable_grid(cls, value: str | None) -> str | None:
@@ -118,6 +128,13 @@ class SweepSpec(StudentSpec):
         given = [name for name in ("kd_T", "kd_S", "alpha") if getattr(self, name) != 1.0]
         if self.grid is not None and given:
             raise ValueError(f"grid and {', '.join(given)} both say how to distil. Give the one or the other")
+        return self
+
+    @model_validator(mode="after")
+    def _one_source_of_trials(self) -> Self:
+        if self.trials is not None and self.trial != 1:
+            listed = ", ".join(map(str, self.trials))
+            raise ValueError(f"trial {self.trial} and trials {listed} both say what is repeated. Give --trials alone")
         return self
 
     @classmethod
@@ -146,17 +163,20 @@ class SweepSpec(StudentSpec):
         Raises:
             SpecError: If there are more than 10,000.
         """
+        trials = self.trials or [self.trial]
+        factors: list[Sequence[Any]] = [trials, self.percents, self.students, self.settings, self.draws]
+        total = prod(map(len, factors))
+        if total > MOST_STUDENTS:
+            raise SpecError(f"{self.command()} would train {total:,} students, more than {MOST_STUDENTS:,}. Split it.")
         common = {
             name: getattr(self, name)
             for name in self.model_fields_set
             if name in DistillSpec.model_fields and name not in ("trial", "fewshot_percent")
         }
         groups = []
-        for trial, percent in product(self.trials or [self.trial], self.percents):
+        for trial, percent in product(trials, self.percents):
             own = common | {"trial": trial} | ({} if percent is None else {"fewshot_percent": percent})
             groups.append(Group(tuple(own | student for student in self._students())))
-        if (total := sum(len(group.students) for group in groups)) > MOST_STUDENTS:
-            raise SpecError(f"{self.command()} would train {total:,} students, more than {MOST_STUDENTS:,}. Split it.")
         return groups
 
     def _students(self) -> list[dict[str, Any]]:
@@ -209,7 +229,7 @@ class SamplesSweep(SweepSpec):
 
     bnn_samples: int = option(
         12, "Largest number of weight draws; students are trained for 1, 2, ... up to it.", unit="draws",
-        group="Sweep", ge=1,
+        group="Sweep", ge=1, le=MOST_STUDENTS,
     )  # fmt: skip
 
     @property

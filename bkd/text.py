@@ -230,6 +230,12 @@ def number(x: float | None) -> str:
     return f"{x:.0f}" if 1e4 <= abs(x) < 1e7 else f"{x:.4g}"
 
 
+def exact(x: float) -> str:
+    """Return a number as short as it can be written without changing it: "10", "0.5", "0.1234567"."""
+    short = f"{x:g}"
+    return short if float(short) == x else repr(x)
+
+
 def percent(x: float | None, digits: int = 2) -> str:
     """Return a share as percent: 0.9537 as "95.37%", None and NaN as "-"."""
     return "-" if x is None or math.isnan(x) else f"{100 * x:.{digits}f}%"
