@@ -189,6 +189,7 @@ def _scale(axis: Axes, entries: Sequence[Entry]) -> None:
     means = [one.mean for one in found if one is not None and one.mean > 0]
     if means and max(means) > WIDEST_LINEAR * min(means):
         axis.set_xscale("log")
+        axis.xaxis.set_minor_formatter("")
     else:
         axis.set_xlim(0, 1.08 * max(means, default=1))
 

@@ -97,7 +97,8 @@ def _markdown_list(paragraphs: Sequence[str]) -> list[str]:
 
 
 def _markdown(text: str) -> str:
-    return re.sub(r"([\\|*<>`\[\]])", r"\\\1", text)
+    # An underscore inside a word is itself.
+    return re.sub(r"([\\|*<>`~\[\]]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))", r"\\\1", text)
 
 
 _LATEX = {

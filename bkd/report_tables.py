@@ -45,7 +45,10 @@ def tables_of(block: Block, report: Report) -> list[Table]:
 
 
 def _head() -> list[Column]:
-    return [Column("kind", lambda entry: entry.group.kind), Column("setting", lambda entry: entry.setting, min_width=8)]
+    return [
+        Column("kind", lambda entry: entry.group.kind, min_width=8),
+        Column("setting", lambda entry: entry.setting, min_width=32),  # its end tells groups apart
+    ]
 
 
 def _number(title: str, name: str, priority: int, percent_digits: int | None = None) -> Column:

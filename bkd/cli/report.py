@@ -71,23 +71,21 @@ def report(
     Repetitions are teachers: students of one teacher are averaged first.
     """
     store = open_store(save)
-    rows = store.rows()
-    finished = [row for row in rows if is_finished_student(row)]
-    known_kinds = [*KINDS, *(str(row.get("kind")) for row in finished)]
+    everyone = [row for row in store.rows() if row.get("role") == "student"]
+    known_kinds = [*KINDS, *(str(row.get("kind")) for row in everyone)]
     baseline = _known("baseline", baseline, known_kinds)
     kinds = [_known("kind", name, known_kinds) for name in kind or []]
     fields = {"arch": arch, "student_arch": student_arch, "dataset": dataset}
-    chosen = _choose(finished, {name: text for name, text in fields.items() if text is not None}, where)
+    chosen = _choose(everyone, {name: text for name, text in fields.items() if text is not None}, where)
     if kinds:
         chosen = [row for row in chosen if row.get("kind") in (*kinds, baseline)]
     students = gather(store, chosen, defaults)
     found = make_report(students, Question(metric, baseline, across_settings))
     form = Format.JSON if as_json else form or _ENDINGS.get(Path(out or "").suffix.lower(), Format.TEXT)
-    if not students:
-        click.echo(_nothing(store, rows, len(finished)), err=True)
-        if form in (Format.TEXT, Format.MARKDOWN, Format.LATEX):
-            return
-    _deliver(found, form, out)
+    if remark := _remark(store, len(everyone), chosen):
+        click.echo(remark, err=True)
+    if students or form in (Format.JSON, Format.CSV):
+        _deliver(found, form, out)
     if figures is not None and students:
         _draw(found, figures)
 
@@ -114,19 +112,22 @@ def _known(option: str, text: str, names: Iterable[str]) -> str:
     return found
 
 
-def _nothing(store: Store, rows: list[Row], finished: int) -> str:
-    if finished:
-        return f"None of {count(finished, 'finished student')} matches. `bkd report` alone takes all of them."
-    unfinished = sum(row.get("role") == "student" for row in rows)
-    if unfinished:
+def _remark(store: Store, everyone: int, chosen: list[Row]) -> str:
+    """Return what is to be said of students that are not in the report; "" if there is nothing to say."""
+    if not everyone:
+        return (
+            f"There are no students in {clean(str(store.root))} yet. Train a teacher with `bkd train deterministic`, "
+            "distil from it with `bkd distill --teacher RUN --student wrn_16_1`, or run `bkd demo`."
+        )
+    if not chosen:
+        return f"None of {count(everyone, 'student')} matches. `bkd report` alone takes all that are finished."
+    unfinished = sum(not is_finished_student(row) for row in chosen)
+    if unfinished == len(chosen):
         return (
             f"None of {count(unfinished, 'student')} is finished yet. `bkd list --role student` shows how they stand; "
             "`bkd resume RUN` goes on with one that stopped."
         )
-    return (
-        f"There are no students in {clean(str(store.root))} yet. Train a teacher with `bkd train deterministic`, "
-        "distil from it with `bkd distill --teacher RUN --student wrn_16_1`, or run `bkd demo`."
-    )
+    return f"{count(unfinished, 'student')} not finished and left out." if unfinished else ""
 
 
 def _deliver(found: Report, form: Format, out: str | None) -> None:

@@ -31,7 +31,7 @@ def runs(root):
 def test_it_answers_the_papers_question(runs, bkd):
     answer = bkd("report")
     assert answer.code == 0
-    assert answer.err == ""
+    assert answer.err == "1 student not finished and left out.\n"
     lines = answer.out.splitlines()
     assert lines[0] == "digits, wrn_16_1 → wrn_16_2, 1,293 training images"
     rows = [line.split() for line in lines if line.startswith("Bayesian ")]
@@ -59,14 +59,14 @@ def test_json_and_csv_agree_and_hold_the_students(runs, bkd):
 def test_a_file_has_the_form_of_its_name(runs, bkd, tmp_path, name, begins):
     answer = bkd("report", "--out", str(tmp_path / name))
     assert (answer.code, answer.out) == (0, "")
-    assert answer.err == f"Report on 2 groups in {tmp_path / name}\n"
+    assert answer.err.splitlines()[-1] == f"Report on 2 groups in {tmp_path / name}"
     assert (tmp_path / name).read_text().startswith(begins)
 
 
 def test_figures_are_drawn(runs, bkd, tmp_path):
     answer = bkd("report", "--figures", str(tmp_path / "deep" / "figures"))
     assert answer.code == 0
-    assert len(answer.err.splitlines()) == 6
+    assert sum(line.startswith("Figure in ") for line in answer.err.splitlines()) == 6
     assert {file.suffix for file in (tmp_path / "deep" / "figures").iterdir()} == {".png", ".svg"}
 
 
@@ -129,7 +129,7 @@ def test_empty_states_say_what_to_run(root, bkd):
 def test_no_match_differs_from_no_students(runs, bkd):
     answer = bkd("report", "--dataset", "cifar10")
     assert (answer.code, answer.out) == (0, "")
-    assert answer.err.startswith("None of 6 finished students matches.")
+    assert answer.err.startswith("None of 7 students matches.")
 
 
 def test_a_student_whose_folder_is_damaged_is_told_and_left_out(runs, bkd):

@@ -5,10 +5,12 @@ import io
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from typing import Any
 
 import orjson
 import pytest
+from markdown_it import MarkdownIt
 from report_runs import Runs
 
 from bkd.report import Report
@@ -70,6 +72,15 @@ def test_text_fits_the_terminal_and_never_shows_r_without_bias(report: Report, w
     assert "bias" in heads[2]
     assert "R" in heads[2]
     assert all("accuracy" in line or "difference," in line or "bias" in line for line in map(" ".join, heads))
+
+
+def test_a_narrow_terminal_still_tells_groups_apart(runs: Runs) -> None:
+    for trial in (1, 2):
+        runs.student(runs.teacher("Bayesian", trial, spec={"epochs": 40}), 0.97, metrics=full(0.4))
+    found = lines(runs.report(), width=80)
+    assert max(map(cell_width, found)) <= 80
+    for epochs in (20, 40):
+        assert len([line for line in found if f"S=4 teacher's epochs={epochs} " in line]) == 3
 
 
 def test_a_narrow_terminal_loses_r_before_bias(report: Report) -> None:
@@ -141,28 +152,34 @@ def test_no_baseline_leaves_the_comparison_out(runs: Runs) -> None:
 # ---- Markdown and LaTeX
 
 
-def test_markdown_is_a_table_for_each_of_the_terminals(report: Report) -> None:
-    found = lines(report, Format.MARKDOWN)
+def markdown_tables(text: str) -> list[list[list[str]]]:
+    """Return the cells of each table that a reader of GitHub's Markdown finds."""
     tables: list[list[list[str]]] = []
-    for before, line in zip(["", *found], found, strict=False):
-        if line.startswith("|"):
-            assert line.endswith("|")
-            if not before.startswith("|"):
-                tables.append([])
-            tables[-1].append([cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]])
-    assert [len(table) for table in tables] == [5, 4, 5]
-    for table in tables:
-        assert {len(row) for row in table} == {len(table[0])}
-        assert all(re.fullmatch(r"-{3}:?", cell) for cell in table[1])
-    assert found[0] == "### digits, wrn_16_1 → wrn_16_1, 1,293 training images"
-    assert ["Bayesian", "1:1:1 S=4", "3 teachers"] in [row[:3] for row in tables[0]]
-    assert any(line.startswith("- R: variance of") for line in found)
+    tokens = MarkdownIt("commonmark").enable("table").parse(text)
+    for before, token in pairwise(tokens):
+        if token.type == "table_open":
+            tables.append([])
+        elif token.type == "tr_open":
+            tables[-1].append([])
+        elif before.type in ("th_open", "td_open"):
+            tables[-1][-1].append("".join(child.content for child in token.children or ()))
+    return tables
+
+
+def test_markdown_has_the_terminals_tables(report: Report) -> None:
+    text = written(report, Format.MARKDOWN)
+    tables = markdown_tables(text)
+    assert [len(table) for table in tables] == [4, 3, 4]
+    for found, table in zip(tables, tables_of(report.blocks[0], report), strict=True):
+        assert found == table.texts()
+    assert text.startswith("### digits, wrn_16_1 → wrn_16_1, 1,293 training images\n")
+    assert "\n- R: variance of" in text
 
 
 def test_markdown_escapes_what_it_would_read(runs: Runs) -> None:
-    runs.repeated("A|B*<i>", [0.9, 0.91])
-    row = next(line for line in lines(runs.report(), Format.MARKDOWN) if line.startswith("| A"))
-    assert row.startswith(r"| A\|B\*\<i\> | 1:1:1 |")
+    runs.repeated("A|B*C*`d`<i>[x](y)_e_\\", [0.9, 0.91])
+    kinds = [row[0] for row in markdown_tables(written(runs.report(), Format.MARKDOWN))[0]]
+    assert "A|B*C*`d`<i>[x](y)_e_\\" in kinds
 
 
 def test_latex_has_booktabs_tables_whose_rows_have_all_columns(report: Report) -> None:
