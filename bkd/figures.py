@@ -185,10 +185,14 @@ def noise(report: Report) -> Figure | None:
 
 def _scale(axis: Axes, entries: Sequence[Entry]) -> None:
     """Let lengths be amounts where they can be seen, else take logarithms."""
+    from matplotlib.ticker import LogLocator
+
     found = [entry.figures[name] for entry in entries for name in ("noise_onehot", "noise_teacher")]
     means = [one.mean for one in found if one is not None and one.mean > 0]
     if means and max(means) > WIDEST_LINEAR * min(means):
         axis.set_xscale("log")
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 3) if max(means) < 1000 * min(means) else (1,)))
+        axis.xaxis.set_major_formatter("{x:g}")
         axis.xaxis.set_minor_formatter("")
     else:
         axis.set_xlim(0, 1.08 * max(means, default=1))
