@@ -109,7 +109,8 @@ def build_recipe(spec: RunSpec, shape: NetworkShape) -> Recipe:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(spec.seed, "init"))
         if isinstance(spec, DistillSpec):
-            network = build_model(spec.student, in_channels=shape.in_channels, num_classes=shape.num_classes)
+            options = {} if spec.preact_shortcut else {"preact_shortcut": False}
+            network = build_model(spec.student, in_channels=shape.in_channels, num_classes=shape.num_classes, **options)
             objective = Distillation(spec.alpha, spec.kd_T, spec.kd_S) if spec.alpha > 0 else CrossEntropy()
             return Recipe(network, objective)
         build = load_kind(spec.kind).build

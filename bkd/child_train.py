@@ -1,10 +1,14 @@
 """The child that trains: teachers from the data, students from a teacher, any number of them on the same batches."""
 
+import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import orjson
+
 from bkd import checkpoint, events
-from bkd.assemble import Data, count_parameters, make_learner, make_loop
+from bkd.assemble import Data, build_recipe, count_parameters, make_learner, make_loop, shape_of
 from bkd.child import FINAL_REPETITIONS, Child
 from bkd.devices import Machine
 from bkd.errors import CheckpointError
@@ -14,6 +18,8 @@ from bkd.learner import Learner, Position
 from bkd.recorder import Recorder, restore
 from bkd.runfile import Status
 from bkd.specs import DistillSpec
+from bkd.teacher_cache import open_cache
+from bkd.teacher_cache_key import images_fingerprint
 from bkd.teachers import NetworkTeacher, Teacher
 from bkd.train import train
 
@@ -26,7 +32,7 @@ class TrainChild(Child):
         specs = self.open_specs()
         first = next(iter(specs.values()))
         machine, data = self.open_data(first)
-        teacher = self._open_teacher(first, data, machine)
+        teacher = self._open_teacher(list(specs.values()), data, machine)
         num_samples = max(getattr(spec, "bnn_samples", 1) for spec in specs.values())
         learners = [make_learner(name, spec, data, machine, teacher) for name, spec in specs.items()]
         loop = make_loop(first, data, machine, teacher, num_samples)
@@ -42,8 +48,26 @@ class TrainChild(Child):
             if not self.records[learner.name].is_ended:
                 self._finish(learner, specs[learner.name], data)
 
-    def _open_teacher(self, spec: Any, data: Data, machine: Machine) -> Teacher | None:
-        return self.open_sources(spec, data, machine)[0] if isinstance(spec, DistillSpec) else None
+    def _open_teacher(self, specs: Sequence[Any], data: Data, machine: Machine) -> Teacher | None:
+        """Load the teacher that the runs share, with its answers kept where that pays."""
+        spec = specs[0]
+        if not isinstance(spec, DistillSpec):
+            return None
+        [teacher] = self.open_sources(spec, data, machine)
+        students = sum(count_parameters(build_recipe(s, shape_of(data)).network) for s in specs)
+        is_auto = spec.teacher_cache == "auto"
+        if spec.teacher_cache == "off" or (is_auto and not cache_pays(teacher, students)):
+            return teacher
+        _, run = self.store.read(spec.teacher)
+        parts = {
+            "kind": run["kind"], "dataset": spec.dataset, "images": images_fingerprint(data.images.train_images),
+            "spec": hashlib.blake2b(orjson.dumps(run["spec"], option=orjson.OPT_SORT_KEYS)).hexdigest()[:32],
+        }  # fmt: skip
+        folder = self.store.root / "cache" if is_auto else Path(spec.teacher_cache).expanduser().absolute()
+        return open_cache(
+            teacher, parts, folder, num_images=len(data.images.train_labels), info=data.images.info,
+            limit_gib=spec.teacher_cache_gib, say=lambda text: print(text, flush=True),
+        )  # fmt: skip
 
     def _begin(self, learner: Learner, spec: Any, data: Data, machine: Machine, start: Position) -> None:
         """Let a kind that starts from another teacher do so, and write what the run runs on."""
@@ -100,6 +124,15 @@ class TrainChild(Child):
         record.run["metrics"] |= learner.recipe.closing()
         record.run["best"] = {"epoch": learner.history.best_epoch, "val/acc": learner.history.best_acc}
         record.end(Status.DONE, step=int(record.run["epoch"]) * data.batches(spec).steps_per_epoch)
+
+
+CACHE_FACTOR = 2  # a teacher this many times as large as its students is worth keeping answers of
+
+
+def cache_pays(teacher: Teacher, student_parameters: int) -> bool:
+    """Return whether keeping a teacher's answers is worth the disk: it is deterministic, and large for its students."""
+    size = sum(parameter.numel() for parameter in teacher.network.parameters())
+    return not teacher.is_stochastic and size >= CACHE_FACTOR * student_parameters
 
 
 def predictor_of(learner: Learner, spec: Any) -> Teacher:

@@ -161,9 +161,7 @@ class LoopSpec(DataSpec):
         None, "Folder with the few-shot subsets; unset: fewshot/ beside the data sets.", group="Data"
     )
     fewshot_seed: int = option(0, "Seed of the few-shot subset.", group="Data", ge=0)
-    val_limit: int = option(
-        1000, "Validate on at most this many images each epoch.", unit="images", group="Data", ge=1
-    )  # fmt: skip
+    val_limit: int = option(1000, "Validate on at most so many images each epoch.", unit="images", group="Data", ge=1)
 
     epochs: int = option(200, "Passes over the training images.", unit="epochs", group="Optimisation", ge=1)
     batch_size: int = option(100, "Images per step.", unit="images", group="Optimisation", ge=1)
@@ -290,11 +288,13 @@ class StudentSpec(LoopSpec):
         unit="images", group="Distillation", ge=1,
     )  # fmt: skip
     teacher_cache: str = option(
-        "auto", "Keep a deterministic teacher's answers for later students: auto (in <save>/cache), off, or a folder.",
+        "auto",
+        "Keep a deterministic teacher's answers for later epochs and students: auto (in <save>/cache, if it is twice "
+        "as large as its students), off, or a folder.",
         group="Distillation", min_length=1,
     )  # fmt: skip
     teacher_cache_gib: float = option(
-        4.0, "Most that the cached answers of one teacher may take on disk.", unit="GiB", group="Distillation", gt=0
+        4.0, "Most that the folder of cached answers may take on disk.", unit="GiB", group="Distillation", gt=0
     )
     alpha: float = option(
         1.0, "Weight of the teacher's term against the labels' (the paper's lambda).", group="Distillation", ge=0, le=1
@@ -313,14 +313,22 @@ class DistillSpec(StudentSpec):
 
     type: ClassVar[str] = "distill"
 
-    student: str = option(
-        "resnet18", "Architecture of the student.", group="Distillation", aliases=("--model", "--arch")
+    student: str = option("resnet18", "The student's network.", group="Distillation", aliases=("--model", "--arch"))
+    preact_shortcut: bool = option(
+        True, "WRN student: the projection shortcut sees relu(bn(x)), as published; off: the block's raw input.",
+        group="Distillation",
     )  # fmt: skip
 
     @field_validator("student")
     @classmethod
     def _known_student(cls, value: str) -> str:
         return known(value, ARCHITECTURES, "architecture")
+
+    @model_validator(mode="after")
+    def _shortcut_belongs_to_wrn(self) -> Self:
+        if not self.preact_shortcut and not self.student.startswith("wrn"):
+            raise ValueError(f"preact_shortcut is a choice of WRNs, student is {self.student}. Leave it out")
+        return self
 
 
 def known(value: str, names: tuple[str, ...], what: str) -> str:

@@ -171,19 +171,21 @@ def test_the_data_set_is_told_by_the_classes():
     assert dataset_of({"fc.z_row": torch.zeros(100, 100)}) == "cifar100"
 
 
-def test_students_hold_their_own_network(tmp_path):
+@pytest.mark.parametrize("arch", ["vgg_c8", "wrn_16_1"])
+def test_students_hold_their_own_network(tmp_path, arch):
     torch.manual_seed(2)
-    foreign = lived_in(StageVGG((64, 128, 256, 512)))
+    foreign = lived_in(BUILDERS[arch]())
     folder = write(
-        tmp_path / "students" / "T:resnet50_S:vgg_c8" / "Bayesian" / "lambd_0.5tempt_4.0temps_1.0" / STUDENT_NAME,
+        tmp_path / "students" / f"T:resnet50_S:{arch}" / "Bayesian" / "lambd_0.5tempt_4.0temps_1.0" / STUDENT_NAME,
         foreign.state_dict(),
     )
     result = make_run(read_folder(folder), state_of(dict(foreign.state_dict())), "0" * 32, None)
     with torch.no_grad():
         assert torch.allclose(result.network(images()), foreign(images()), atol=1e-4)
     run, spec = result.run, result.run["spec"]
-    assert (run["role"], run["kind"], run["arch"], run["student_arch"]) == ("student", "Bayesian", "resnet50", "vgg_c8")
+    assert (run["role"], run["kind"], run["arch"], run["student_arch"]) == ("student", "Bayesian", "resnet50", arch)
     assert run["teacher"] is None
+    assert spec["preact_shortcut"] is (arch == "vgg_c8")
     assert (spec["alpha"], spec["kd_T"], spec["kd_S"], spec["bnn_samples"], spec["trial"]) == (0.5, 4.0, 1.0, 10, 1)
 
 
