@@ -62,10 +62,15 @@ class FunctionSpaceStructure(Structure):
         from laplace import Laplace
         from laplace.curvature import CurvlinopsGGN
 
-        return Laplace(
+        la: Any = Laplace(
             network, "classification", self.settings.subs_weights.value, "gp", n_subset=self.settings.gp_images,
             temperature=temperature, backend=CurvlinopsGGN, seed=self.settings.seed,
         )  # fmt: skip
+        cross_kernel = la._kernel_batch_star
+        # The library orders it (image, training image, class, training image's class) and reads the last two the other
+        # way round, which makes variances negative wherever a kernel between two classes is not symmetric.
+        la._kernel_batch_star = lambda jacobians, images: cross_kernel(jacobians, images).mT
+        return la
 
     def fit(self, la: Any, loader: Loader) -> None:
         """See `Structure.fit`."""

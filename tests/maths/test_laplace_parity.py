@@ -111,7 +111,7 @@ def test_draws_equal_the_librarys_in_distribution(networks: Any, structure: str,
     la, posterior = oracle(net, structure, x, y, 1.0), ours(net, structure, x, y, 1.0)
     la.prior_precision = 2.0
     posterior.set_prior_precision(2.0)
-    images, draws = x[:B], 20_000
+    images, draws = x[:B], 8_000
     phi = net[:2](images).detach()
     torch.manual_seed(0)  # the library ignores a generator given for its Monte-Carlo predictions
     expected = la.predictive_samples(images, pred_type="glm", n_samples=draws)
