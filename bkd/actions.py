@@ -3,6 +3,7 @@
 import os
 import shutil
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ def plan(store: Store, spec: RunSpec) -> Plan:
         return plan_student(spec, sources[0])
     if isinstance(spec, SweepSpec):
         if isinstance(spec, SamplesSweep):
-            check_draws(spec, sources[0])
+            check_draws(spec, sources[0], has_draws=_has_draws(store, sources[0]))
         return plan_sweep(spec, sources[0])
     assert spec.kind, type(spec)
     return plan_teacher(spec, sources)
@@ -66,6 +67,14 @@ def _has(run: dict[str, Any], weights: Path) -> bool:
     """Whether a run left what a teacher needs: its weights, if its kind has any."""
     kind = load_kind(run["kind"]) if run.get("role") == "teacher" else None
     return weights.is_file() if kind is None or kind.has_weights else run["status"] == Status.DONE
+
+
+def _has_draws(store: Store, run: Mapping[str, Any]) -> bool:
+    """Whether a teacher answers with draws, or one that it combines does."""
+    kind, spec = load_kind(str(run["kind"])), load(run["spec"])
+    if kind.combine is None:
+        return kind.draws(spec)
+    return any(_has_draws(store, store.read(ref)[1]) for ref in spec.sources)
 
 
 def spec_of(plan: Plan) -> RunSpec:
@@ -116,13 +125,12 @@ def create(
 
 
 def _absolute_data(spec: RunSpec) -> RunSpec:
-    """The child runs elsewhere: a relative data folder is meant from here."""
+    """The child may be resumed elsewhere: relative folders of data and subsets are meant from here."""
     if not isinstance(spec, DataSpec):
         return spec
-    given = spec.data or os.environ.get("DATASETS_PATH")
-    if given is None:
-        return spec
-    return spec.model_copy(update={"data": str(Path(given).expanduser().absolute())})
+    given = {"data": spec.data or os.environ.get("DATASETS_PATH"), "fewshot_root": getattr(spec, "fewshot_root", None)}
+    absolute = {name: str(Path(path).expanduser().absolute()) for name, path in given.items() if path}
+    return spec.model_copy(update=absolute)
 
 
 def launch(store: Store, spec: RunSpec, *, tags: Sequence[str] = ()) -> RunFolder:
@@ -206,9 +214,8 @@ def delete(store: Store, ref: str, *, force: bool = False) -> dict[str, Any]:
 
 
 def _heirs_text(heirs: Sequence[dict[str, Any]]) -> str:
-    students = sum(heir["role"] == "student" for heir in heirs)
-    parts = [count(students, "student")] if students else []
-    return " and ".join([*parts, *([count(len(heirs) - students, "teacher")] if len(heirs) > students else [])])
+    found = Counter(str(heir["role"]) for heir in heirs)
+    return " and ".join(count(found[role], role) for role in ("student", "teacher", "experiment") if found[role])
 
 
 def _drop_empty_parents(path: Path, root: Path) -> None:

@@ -8,14 +8,14 @@ from typing import Any
 
 from bkd.catalog import DATASETS
 from bkd.errors import SpecError
-from bkd.kinds.table import load_kind
 from bkd.paths import SYNTHETIC, experiment_folder, run_name, student_folder, teacher_folder
 from bkd.runfile import Status, this_host
-from bkd.specs import DataSpec, DerivedSpec, DistillSpec, RunSpec, dump, load, make_spec
+from bkd.specs import DataSpec, DerivedSpec, DistillSpec, RunSpec, dump, make_spec
 from bkd.sweep_specs import SweepSpec
 
 SPLIT_FIELDS = ("dataset", "val_fraction", "split_seed", "protocol")  # those of a run are its teacher's
 NETWORK_FIELDS = ("arch", "preact_shortcut")  # a derived teacher's are those of the teacher that it is made from
+LONGEST_LABEL = 120  # bytes of architectures in a file name, which may have 255
 USABLE_TEACHER = frozenset({Status.DONE, Status.STOPPED, Status.FAILED, Status.LOST})
 
 Run = Mapping[str, Any]
@@ -129,13 +129,13 @@ def check_source(spec: RunSpec, source: Run, status: str, *, has_weights: bool) 
         )
 
 
-def check_draws(spec: RunSpec, teacher: Run) -> None:
+def check_draws(spec: RunSpec, teacher: Run, *, has_draws: bool) -> None:
     """Check that a teacher answers with draws, of which a sweep can take more or fewer.
 
     Raises:
         SpecError: If it does not.
     """
-    if not load_kind(str(teacher["kind"])).draws(load(teacher["spec"])):
+    if not has_draws:
         raise SpecError(
             f"{spec.command()}.teacher must be a teacher that draws, {teacher['id']} is of kind {teacher['kind']} and "
             "answers the same each time. `bkd list --role teacher --kind Bayesian` lists those that will do."
@@ -166,16 +166,36 @@ def plan_teacher(spec: DataSpec, sources: Sequence[Run] = ()) -> Plan:
         SpecError: If the spec does not go with its sources.
     """
     spec = with_ids(inherit(spec, sources), sources)
-    arch = getattr(spec, "arch", None) or "+".join(dict.fromkeys(source["arch"] for source in sources))
+    own = getattr(spec, "arch", None)
+    archs = [own] if own else _archs(sources)
     run_id = new_id()
-    name = run_name(arch, spec.dataset, spec.trial, run_id)
-    run = _run(spec, run_id, name, teacher_folder(spec.kind, arch, name))
-    run |= {"role": "teacher", "kind": spec.kind, "arch": arch}
+    name = run_name(_label(archs), spec.dataset, spec.trial, run_id)
+    run = _run(spec, run_id, name, teacher_folder(spec.kind, _label(archs), name))
+    run |= {"role": "teacher", "kind": spec.kind, "arch": "+".join(archs)}
     if _source_field(spec) == "members":
-        run["members"] = [source["id"] for source in sources]
+        run["members"] = _distinct(spec, sources)
     elif sources:
         run |= {"teacher": sources[0]["id"], "lineage": _lineage(sources[0])}
     return Plan(run)
+
+
+def _archs(sources: Sequence[Run]) -> list[str]:
+    """Return the distinct architectures of runs, some of which may combine several."""
+    return list(dict.fromkeys(arch for source in sources for arch in source["arch"].split("+")))
+
+
+def _label(archs: Sequence[str]) -> str:
+    """Return architectures as part of a file name, of which there may be too many to tell them all."""
+    joined = "+".join(archs)
+    return joined if len(joined) <= LONGEST_LABEL else f"{archs[0]}+{len(archs) - 1}_more"
+
+
+def _distinct(spec: RunSpec, sources: Sequence[Run]) -> list[str]:
+    ids = [source["id"] for source in sources]
+    twice = next((run_id for run_id in ids if ids.count(run_id) > 1), None)
+    if twice is not None:
+        raise SpecError(f"{spec.command()}.members names {twice} more than once. Name every teacher once.")
+    return ids
 
 
 def plan_student(spec: DistillSpec, teacher: Run) -> Plan:
@@ -218,12 +238,13 @@ def plan_sweep(spec: SweepSpec, teacher: Run) -> Plan:
         for index, group in enumerate(spec.groups())
         for student in group.specs()
     ]
-    run_id = new_id()
-    name = run_name("+".join(spec.students), spec.dataset, spec.trial, run_id)
+    run_id, trial = new_id(), (spec.trials or [spec.trial])[0]
+    name = run_name(_label(spec.students), spec.dataset, trial, run_id)
     run = _run(spec, run_id, name, experiment_folder(spec.sweep, name))
     run |= {
-        "role": "experiment", "kind": spec.sweep, "arch": teacher["arch"], "student_arch": "+".join(spec.students),
-        "teacher": teacher["id"], "lineage": _lineage(teacher), "epochs": len(students), "students": students,
+        "role": "experiment", "trial": trial, "kind": spec.sweep, "arch": teacher["arch"],
+        "student_arch": "+".join(spec.students), "teacher": teacher["id"], "lineage": _lineage(teacher),
+        "epochs": len(students), "students": students,
     }  # fmt: skip
     return Plan(run)
 

@@ -1,7 +1,7 @@
 """`bkd data`: which data sets are here, and how to get the others."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import click
 import typer
@@ -107,11 +107,16 @@ def subset(
     from bkd.specs import LoopSpec, make_spec
     from bkd.subsets import SubsetSource
 
+    class SubsetSpec(LoopSpec):
+        """What subsets are taken from, as runs say it."""
+
+        type: ClassVar[str] = "data subset"
+
     given = {
         "dataset": name, "train_limit": train_limit, "val_fraction": val_fraction, "split_seed": split_seed,
         "protocol": protocol, "fewshot_seed": seed, "fewshot_root": fewshot_root,
     }  # fmt: skip
-    spec = make_spec(LoopSpec, given)
+    spec = make_spec(SubsetSpec, given)
     root = data_root(data, open_store(save).root)
     labels = load_dataset(spec.dataset, root).train_labels
     split = make_split(
@@ -131,6 +136,9 @@ def subset(
 
 def _percents(text: str) -> list[float]:
     try:
-        return [float(part) for part in text.replace(",", " ").split()]
+        percents = [float(part) for part in text.replace(",", " ").split()]
     except ValueError:
-        raise SpecError(f"percents must be numbers, as 5,10,15, got {clean(text)!r}.") from None
+        percents = []
+    if not percents:
+        raise SpecError(f"percents must be numbers, got {clean(text)!r}. Give some, as 5,10,15.")
+    return percents

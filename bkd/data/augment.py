@@ -58,12 +58,12 @@ def apply_views(images: torch.Tensor, views: Views, info: DatasetInfo) -> torch.
 def fixed_views(x: torch.Tensor, info: DatasetInfo, count: int, seed: int) -> torch.Tensor:
     """Return `count` views of each image, the same for all: the image itself, then others chosen by a seed.
 
-    No view comes twice while there are others left.
+    No view comes twice.
 
     Args:
         x: Normalised images (B, channels, side, side); which pixel goes where does not depend on their values.
         info: Of the data set.
-        count: K.
+        count: K, at most as many as there are.
         seed: Chooses crops and mirror images.
 
     Returns:

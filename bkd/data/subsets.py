@@ -6,6 +6,8 @@ images, and p percent are its first ceil(p n / 100).
 
 from collections.abc import Iterable
 from dataclasses import replace
+from fractions import Fraction
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,8 @@ from bkd.data.splits import Split
 from bkd.errors import SpecError, StorageError
 from bkd.files import write_json
 from bkd.rng import generator
-from bkd.subsets import VERSION, SubsetSource, read_manifest
+from bkd.subsets import SubsetSource, read_manifest
+from bkd.text import exact
 
 
 def take(labels: torch.Tensor, train: torch.Tensor, percent: float, seed: int) -> torch.Tensor:
@@ -31,9 +34,13 @@ def take(labels: torch.Tensor, train: torch.Tensor, percent: float, seed: int) -
     for label in torch.unique(labels[train]).tolist():
         own = train[labels[train] == label]
         order = torch.randperm(len(own), generator=generator(seed, "fewshot", 0, label))
-        count = -int(-len(own) * percent // 100)  # rounded up
-        kept.append(own[order[: max(1, count)]])
+        kept.append(own[order[: _size(len(own), percent)]])
     return torch.cat(kept).sort().values
+
+
+def _size(images: int, percent: float) -> int:
+    """Return how many images of a class are taken: the percent that was written, rounded up, at least one."""
+    return max(1, ceil(Fraction(exact(percent)) * images / 100))
 
 
 def make_subsets(
@@ -46,14 +53,14 @@ def make_subsets(
 
     Raises:
         SpecError: If a percent is not above 0 and at most 100.
-        StorageError: If the manifest cannot be written, or is not one.
+        StorageError: If the manifest cannot be written, or is not one, or is that of something else.
     """
     path = source.manifest(split.fingerprint)
-    subsets: dict[str, list[int]] = dict(read_manifest(path)["subsets"]) if path.exists() else {}
+    subsets: dict[str, list[int]] = _read(path, split, source) if path.exists() else {}
     for percent in percents:
         if not 0 < percent <= 100:
             raise SpecError(f"percents must be above 0 and at most 100, got {percent:g}. The paper uses 5 to 50.")
-        subsets[f"{percent:g}"] = take(labels, split.train, percent, source.seed).tolist()
+        subsets[exact(percent)] = take(labels, split.train, percent, source.seed).tolist()
     subsets = dict(sorted(subsets.items(), key=lambda item: float(item[0])))
     try:
         source.root.mkdir(parents=True, exist_ok=True)
@@ -61,12 +68,28 @@ def make_subsets(
         raise StorageError(
             f"{source.root} cannot be made ({error.strerror}). Name another with --fewshot-root."
         ) from error
-    document = {
-        "v": VERSION, "dataset": source.dataset, "train_limit": source.train_limit, "seed": source.seed,
-        "split": split.fingerprint, "train_images": len(split.train), "subsets": subsets,
-    }  # fmt: skip
-    write_json(path, document)
+    write_json(path, source.header | _split_of(split) | {"subsets": subsets})
     return path, {percent: len(index) for percent, index in subsets.items()}
+
+
+def _split_of(split: Split) -> dict[str, Any]:
+    return {"split": split.fingerprint, "train_images": len(split.train)}
+
+
+def _read(path: Path, split: Split, source: SubsetSource) -> dict[str, list[int]]:
+    """Return the subsets that a manifest lists.
+
+    Raises:
+        StorageError: If it is no manifest, or one of other data, another split or another seed.
+    """
+    document, expected = read_manifest(path), source.header | _split_of(split)
+    differing = [name for name, value in expected.items() if document.get(name) != value]
+    if differing:
+        raise StorageError(
+            f"{path} is the list of other subsets: it differs in {', '.join(differing)}. Delete it and call "
+            "`bkd data subset` again."
+        )
+    return dict(document["subsets"])
 
 
 def few_shot(split: Split, labels: torch.Tensor, spec: Any, data_root: Path) -> Split:
@@ -75,21 +98,32 @@ def few_shot(split: Split, labels: torch.Tensor, spec: Any, data_root: Path) -> 
     Args:
         split: Of the run, its training part limited already.
         labels: int64 (N,), of all training images.
-        spec: With `fewshot_percent`, `fewshot_root`, `fewshot_seed`, `dataset` and `train_limit`.
+        spec: A `LoopSpec`, with its `fewshot_percent`.
         data_root: Folder of the data sets.
 
     Raises:
-        SpecError: If that subset was not made, or its manifest is not what the run's data would give.
+        SpecError: If that subset was not made.
+        StorageError: If its list is none, or not one of the run's training images.
     """
-    source, percent = SubsetSource.of(spec, data_root), f"{spec.fewshot_percent:g}"
+    source, percent = SubsetSource.of(spec, data_root), exact(spec.fewshot_percent)
     path = source.manifest(split.fingerprint)
-    subsets = read_manifest(path)["subsets"] if path.exists() else {}
+    subsets = _read(path, split, source) if path.exists() else {}
     if percent not in subsets:
         raise source.missing(spec.fewshot_percent, list(subsets))
-    index = torch.tensor(subsets[percent], dtype=torch.int64)
-    if not len(index) or not torch.isin(index, split.train).all():
-        raise SpecError(
-            f"{path} lists images that are not in the training part of {source.dataset}. Delete it and make it anew "
-            "with `bkd data subset`."
+    if not _is_part(subsets[percent], spec.fewshot_percent, labels.cpu(), split):
+        raise StorageError(
+            f"{path} does not list {percent} % of each class of the training part of {source.dataset}. Delete it and "
+            "make it anew with `bkd data subset`."
         )
-    return replace(split, train=index)
+    return replace(split, train=torch.tensor(subsets[percent], dtype=torch.int64))
+
+
+def _is_part(listed: object, percent: float, labels: torch.Tensor, split: Split) -> bool:
+    """Whether a list names, once each, training images, of each class as many as the percent asks for."""
+    if not (isinstance(listed, list) and all(type(position) is int for position in listed)):
+        return False
+    if len(set(listed)) != len(listed) or not set(listed) <= set(split.train.tolist()):
+        return False
+    classes = int(labels.max()) + 1
+    own, all_of = (torch.bincount(labels[index], minlength=classes).tolist() for index in (listed, split.train))
+    return own == [_size(n, percent) if n else 0 for n in all_of]

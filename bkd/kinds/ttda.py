@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from pydantic import model_validator
 
 from bkd.catalog import DATASETS
 from bkd.kinds.kind import Kind
@@ -23,6 +25,14 @@ class TTDASpec(DerivedSpec):
         8, "Views averaged: the image itself, then crops and mirror images chosen by the trial's seed.", unit="views",
         group="TTDA", ge=2,
     )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _no_more_than_there_are(self) -> Self:
+        info = DATASETS[self.dataset]
+        most = (2 * info.pad + 1) ** 2 * (2 if info.hflip else 1)
+        if self.views > most:
+            raise ValueError(f"views is {self.views}, images of {info.name} have {most}. Give at most {most}")
+        return self
 
 
 def combine(spec: TTDASpec, sources: Sequence[Teacher]) -> Teacher:
