@@ -9,6 +9,7 @@ import typer
 from bkd import actions
 from bkd.cli.common import Json, Save, open_store, print_json, single
 from bkd.errors import RunBusy, SpecError
+from bkd.paths import SYNTHETIC
 from bkd.runfile import UNFINISHED
 from bkd.store import Store
 from bkd.text import clean, count
@@ -42,7 +43,9 @@ def stop(
 
 
 def _running(store: Store) -> list[dict[str, Any]]:
-    return [row for row in store.rows() if row.get("status") in UNFINISHED]
+    """Return the unfinished runs, sweeps before their students: a stopped sweep stops its students itself."""
+    running = [row for row in store.rows() if row.get("status") in UNFINISHED]
+    return sorted(running, key=lambda row: row.get("role") != "experiment")
 
 
 def _stop(store: Store, run_id: str, *, is_asked: bool) -> dict[str, Any]:
@@ -52,13 +55,15 @@ def _stop(store: Store, run_id: str, *, is_asked: bool) -> dict[str, Any]:
         if not is_asked:
             raise
     run = store.read(run_id)[1]
-    return {key: run.get(key) for key in ("id", "name", "status", "epoch", "epochs", "message")}
+    return {key: run.get(key) for key in ("id", "name", "role", "kind", "status", "epoch", "epochs", "message")}
 
 
 def _sentence(run: dict[str, Any]) -> str:
     status = str(run["message"] or run["status"]) if run["status"] == "stopped" else str(run["status"])
+    is_sweep = run["role"] == "experiment" and run["kind"] != SYNTHETIC
+    unit = ("student", "students") if is_sweep else ("epoch", "epochs")
     hint = f" `bkd resume {run['id']}` goes on." if run["status"] == "stopped" else ""
-    return f"{run['id']} is {clean(status)} after {run['epoch']} of {count(run['epochs'], 'epoch')}.{hint}"
+    return f"{run['id']} is {clean(status)} after {run['epoch']} of {count(run['epochs'], *unit)}.{hint}"
 
 
 app = single(stop)
