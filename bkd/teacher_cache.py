@@ -66,7 +66,7 @@ def open_cache(
     Args:
         teacher: Frozen, on its device.
         key_parts: The rest of what decides the answers: the teacher's kind and settings, the data set's name and
-            `images_fingerprint`.
+            its `images_fingerprint`, see `bkd.teacher_cache_key`.
         folder: Made if missing; shared by teachers and by processes.
         num_images: N, of the images that training batches are taken from.
         info: Of the data set.
