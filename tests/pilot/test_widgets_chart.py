@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from bkd.chart import Series, ema
 from tui.theme import ThemedApp
-from tui.widgets.chart_heading import Heading, value_text
+from tui.widgets.chart_heading import Heading, nearest_x, value_text
 from tui.widgets.chart_view import LEGEND_PERIOD_S, SMOOTHINGS, ChartSlice, ChartView
 from tui.widgets.chart_window import Window
 
@@ -89,7 +89,7 @@ async def test_the_legend_names_the_last_values_and_the_crosshair_reads_any():
         await pilot.press("c")
         middle = app.chart.crosshair
         assert 90 < middle < 110
-        assert f"step {middle:,.6g}" in lines(app.chart)[0]
+        assert f"step {round(middle)}" in lines(app.chart)[0]
         nearest = value_text(loss(200), 0, round(middle))
         assert f"train {nearest}" in lines(app.chart)[0]
         assert any("│" in line[10:] for line in lines(app.chart)[1:])
@@ -277,6 +277,12 @@ def test_values_are_read_where_the_crosshair_is_and_as_drawn():
     assert value_text(Series("a", [], []), 0, 1.0) == "-"
     noisy = Series("a", np.arange(9000), np.random.default_rng(0).normal(size=9000))
     assert float(value_text(noisy, 0.99, None)) == pytest.approx(ema(noisy.y, 0.99)[-1], rel=1e-3)
+
+
+def test_the_place_that_is_named_is_that_of_a_recorded_point():
+    train, val = Series("train", [1, 2, np.nan, 9], [4.0, 3.0, 2.0, 1.0]), Series("val", [4], [2.0])
+    assert [nearest_x([train, val], x) for x in (-5, 1.7, 3.1, 30)] == [1, 2, 4, 9]
+    assert nearest_x([Series("a", [], [])], 0.5) == 0.5
 
 
 def test_windows_stay_inside_and_keep_the_point_under_the_pointer():

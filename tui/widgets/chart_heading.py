@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bkd.chart import Series
 from bkd.chart_smoothing import ema
@@ -76,12 +77,22 @@ def value_text(series: Series, smoothing: float, x: float | None) -> str:
     ys = np.asarray(series.y, dtype=np.float64)
     if ys.size == 0:
         return "-"
-    at = ys.size - 1
-    if x is not None:
-        distance = np.abs(np.asarray(series.x, dtype=np.float64) - x)
-        at = int(np.argmin(np.where(np.isnan(distance), np.inf, distance)))
+    at = ys.size - 1 if x is None else _nearest(np.asarray(series.x, dtype=np.float64), x)
     reach = int(math.log(NEGLIGIBLE) / math.log(smoothing)) if smoothing else 0
     return number(float(ema(ys[max(0, at - reach) : at + 1], smoothing)[-1]))
+
+
+def nearest_x(series: Sequence[Series], x: float) -> float:
+    """Return where the point nearest to x lies, of any series; x itself where there is none."""
+    places = [np.asarray(one.x, dtype=np.float64) for one in series]
+    points = [float(place[_nearest(place, x)]) for place in places if place.size]
+    return min((point for point in points if not math.isnan(point)), key=lambda point: abs(point - x), default=x)
+
+
+def _nearest(places: NDArray[np.float64], x: float) -> int:
+    """Return the index of the place nearest to x."""
+    distance = np.abs(places - x)
+    return int(np.argmin(np.where(np.isnan(distance), np.inf, distance)))
 
 
 def _cut(line: Sequence[Piece], width: int) -> list[Piece]:

@@ -9,7 +9,7 @@ from itertools import accumulate
 from bkd.chart import Frame, Series, Span, draw
 from bkd.chart_frame import MARK, Run
 from bkd.text import cell_width
-from tui.widgets.chart_heading import Heading, Piece, value_text
+from tui.widgets.chart_heading import Heading, Piece, nearest_x, value_text
 from tui.widgets.chart_window import Window
 
 
@@ -41,7 +41,7 @@ class View:
             [one.name for one in series],
             [value_text(one, self.smoothing, self.crosshair) for one in series],
             [word for word, is_on in settings.items() if is_on],
-            "" if self.crosshair is None else f"{self.x_name} {self.crosshair:,.6g}",
+            "" if self.crosshair is None else f"{self.x_name} {nearest_x(series, self.crosshair):,.6g}",
         )
 
 
