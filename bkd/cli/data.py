@@ -1,5 +1,6 @@
 """`bkd data`: which data sets are here, and how to get the others."""
 
+import time
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -13,7 +14,7 @@ from bkd.data.files import download as fetch
 from bkd.data.files import find_info, status
 from bkd.errors import SpecError
 from bkd.paths import data_root
-from bkd.text import Column, clean
+from bkd.text import Column, ago, clean, count
 
 Data = Annotated[
     str | None,
@@ -142,3 +143,63 @@ def _percents(text: str) -> list[float]:
     if not percents:
         raise SpecError(f"percents must be numbers, got {clean(text)!r}. Give some, as 5,10,15.")
     return percents
+
+
+@app.command("cache")
+def cache(
+    delete: Annotated[
+        list[str] | None, typer.Option(metavar="KEY", help="Delete this cache, by the beginning of its key.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--delete-all", help="Delete all of them.")] = False,
+    folder: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Folder of the caches; unset: <save>/cache.")
+    ] = None,
+    as_json: Json = False,
+    save: Save = None,
+) -> None:
+    """List the kept answers of teachers and what they take on disk, or delete them; runs make them anew."""
+    from bkd.teacher_cache_folder import CacheInfo, delete_cache, list_caches
+
+    root = Path(folder).expanduser().absolute() if folder else open_store(save).root / "cache"
+    caches = list_caches(root)
+    doomed: list[CacheInfo] = caches if everything else [_cache(caches, key) for key in delete or ()]
+    freed = sum(delete_cache(info.path) for info in doomed)
+    kept = [info for info in caches if info not in doomed]
+    if as_json:
+        print_json({"freed_bytes": freed, "caches": [_cache_row(info) for info in kept]})
+        return
+    if doomed:
+        click.echo(f"Deleted {count(len(doomed), 'cache')}: {_size(freed)} are free again.")
+    if not kept:
+        click.echo(f"No answers are kept in {clean(str(root))}. Students of a much larger teacher keep them there.")
+        return
+    columns = [
+        Column("key", lambda row: row["key"][:12]), Column("teacher", "kind"), Column("dataset", "dataset"),
+        Column("batch size", "batch_size", align="right", priority=1),
+        Column("size", lambda row: _size(row['bytes']), align="right"),
+        Column("last used", lambda row: ago(time.time() - row["last_used"])),
+    ]  # fmt: skip
+    print_table([_cache_row(info) for info in kept], columns)
+
+
+def _size(size_bytes: int) -> str:
+    """Return a size on disk in MiB or GiB."""
+    mib = size_bytes / 2**20
+    return f"{mib:.1f} MiB" if mib < 1024 else f"{mib / 1024:.1f} GiB"
+
+
+def _cache(caches: list[Any], key: str) -> Any:
+    found = [info for info in caches if info.path.name.startswith(key)]
+    if len(found) != 1:
+        raise SpecError(
+            f"delete {clean(key)!r} names {count(len(found), 'cache')}, one is needed. `bkd data cache` lists them."
+        )
+    return found[0]
+
+
+def _cache_row(info: Any) -> dict[str, Any]:
+    parts = info.key or {}
+    return {
+        "key": info.path.name, "kind": parts.get("kind"), "dataset": parts.get("dataset"),
+        "batch_size": parts.get("batch_size"), "bytes": info.size_bytes, "last_used": info.last_used,
+    }  # fmt: skip

@@ -126,7 +126,10 @@ def _figures(store: Store, folder: RunFolder, run: dict[str, Any], question: Que
 
 def _check_split(run: dict[str, Any], question: Question, found: Any) -> None:
     if question.split is Split.VAL and question.dataset:
-        raise SpecError("split val is of the run's own data set. Evaluate on another one's test images.")
+        raise SpecError(
+            "split val is part of its own data set's training images; of another data set there is only test. "
+            "Use --split test."
+        )
     if question.split is Split.VAL and not len(found.val):
         raise SpecError(
             f"{run['id']} has no validation images: it was trained by the paper's protocol. Use --split test."

@@ -1,5 +1,7 @@
 import os
+import struct
 
+import numpy as np
 import pytest
 import torch
 
@@ -91,3 +93,63 @@ def test_a_run_without_weights_says_so(root, untrained, bkd):
     answer = bkd("evaluate", "aaaa")
     assert answer.code != 0
     assert "aaaa1111" in answer.err
+
+
+def test_a_bayesian_run_tells_its_kl(untrained, bkd):
+    figures = bkd("evaluate", "aaaa", "--repetitions", "1", "--json").json
+    assert figures["kl_nats"] > 1000
+    assert "KL of the posterior from the prior" in bkd("evaluate", "aaaa", "--repetitions", "1").out
+
+
+def write_fashion(folder):
+    """Write 12 + 30 random images in Fashion-MNIST's own format."""
+    folder.mkdir(parents=True)
+    draws = np.random.default_rng(0)
+    for name, count in (("train", 12), ("t10k", 30)):
+        images, labels = draws.integers(0, 256, (count, 28, 28)), draws.permutation(count) % 10
+        (folder / f"{name}-images-idx3-ubyte").write_bytes(
+            struct.pack(">IIII", 0x803, count, 28, 28) + images.astype(np.uint8).tobytes()
+        )
+        (folder / f"{name}-labels-idx1-ubyte").write_bytes(
+            struct.pack(">II", 0x801, count) + labels.astype(np.uint8).tobytes()
+        )
+
+
+def test_another_data_set_of_the_same_channels_and_classes(root, untrained, bkd, tmp_path):
+    write_fashion(tmp_path / "data" / "FashionMNIST" / "raw")
+    options = ("--dataset", "fashion-mnist", "--data", str(tmp_path / "data"), "--repetitions", "1")
+    figures = bkd("evaluate", "aaaa", *options, "--json").json
+    assert (figures["split"], figures["images"]) == ("fashion-mnist test", 30)
+    stored = read_run(root.folder(untrained))
+    assert stored["results"].keys() == {"fashion-mnist test"}
+    assert stored["metrics"]["fashion-mnist-test/acc"] == figures["acc"]
+    assert "test/acc" not in stored["metrics"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--dataset", "mnist"], "dataset 'mnist' is unknown"),
+        (["--dataset", "fashion-mnist", "--split", "val"], "its own data set"),
+    ],
+)
+def test_another_data_set_that_will_not_do(untrained, bkd, options, words):
+    answer = bkd("evaluate", "aaaa", *options)
+    assert answer.code == 2
+    assert words in answer.err
+
+
+def test_an_experiment_has_no_network_to_evaluate(root, bkd):
+    root._add(
+        {
+            "id": "eeee1111",
+            "role": "experiment",
+            "kind": "grid",
+            "arch": "wrn_16_1",
+            "path": "experiments/grid/x",
+            "spec": {},
+        }
+    )
+    answer = bkd("evaluate", "eeee")
+    assert answer.code == 2
+    assert "is a grid experiment and has no network" in answer.err
