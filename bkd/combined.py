@@ -1,11 +1,13 @@
 """Teachers that combine predictions of others at prediction time and have no weights of their own."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from bkd import rng
 from bkd.teachers import LogitsPrediction, Prediction, Teacher
 
 
@@ -53,7 +55,10 @@ class EnsembleTeacher(Teacher):
         return self
 
     def _predict(self, x: Tensor, num_samples: int, generator: torch.Generator) -> Prediction:
-        return MeanPrediction(tuple(member.predict(x, num_samples, generator) for member in self.members))
+        own = _one_each(generator, len(self.members)) if self.is_stochastic else [generator] * len(self.members)
+        return MeanPrediction(
+            tuple(member.predict(x, num_samples, draws) for member, draws in zip(self.members, own, strict=True))
+        )
 
 
 class AugmentedTeacher(Teacher):
@@ -85,3 +90,13 @@ class _OneAnswer(LogitsPrediction):
     def first(self, num_samples: int) -> "_OneAnswer":
         """See `Prediction.first`."""
         return self
+
+
+def _one_each(draws: torch.Generator, count: int) -> list[torch.Generator]:
+    """Return a generator for each of `count` members, so that how many draws one makes moves no other's.
+
+    They come from the state of `draws`, which lies on the host, and move it on.
+    """
+    seed = int.from_bytes(hashlib.blake2b(draws.get_state().numpy().tobytes(), digest_size=7).digest(), "little")
+    torch.empty(1, device=draws.device).normal_(generator=draws)
+    return [rng.generator(seed, "member", 0, index, draws.device) for index in range(count)]
