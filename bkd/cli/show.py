@@ -79,6 +79,8 @@ def identity(folder: RunFolder, run: Run, now: float) -> list[str]:
         "status": status_line(run, now),
         "folder": str(folder.path),
     }
+    if imported := run.get("imported"):
+        head["imported"] = f"from {imported.get('from')}"
     head |= {key: value for key, value in {"tags": run.get("tags"), "note": run.get("note")}.items() if value}
     return labelled(head, indent="")
 

@@ -10,6 +10,7 @@ import orjson
 
 from bkd.cli.common import Json, Save, open_store, print_json, single
 from bkd.cli.printing import accuracy, print_lines
+from bkd.cli.settings import chosen
 from bkd.errors import StorageError
 from bkd.runfile import read_run
 from bkd.stats import mean_interval
@@ -22,12 +23,17 @@ Row = dict[str, Any]
 _RUNNING = (
     "trial",
     "device",
+    "threads",
     "data",
     "compile",
     "log_every",
     "checkpoint_every",
+    "teacher_cache",
+    "teacher_cache_gib",
 )  # settings that repetitions may differ in
 _MOST_IDS = 5
+_DRAWS = 10  # the default, which goes without saying
+_INHERITED = ("teacher", "dataset", "arch", "preact_shortcut", "trial", "train_limit", "data", "device", "threads")
 
 
 @dataclass
@@ -65,7 +71,7 @@ def tree(as_json: Json = False, save: Save = None) -> None:
         return
     if not rows:
         click.echo(f"There are no runs in {clean(str(store.root))} yet. `bkd demo` makes some.", err=True)
-    nodes = [_teachers(store, group, students) for group in groups(store, teachers)]
+    nodes = [_teachers(store, group, rows) for group in groups(store, _made_from(None, rows))]
     if orphans:
         nodes.append(
             Node("Students whose teacher is gone", [_students(store, group) for group in groups(store, orphans)])
@@ -109,21 +115,33 @@ def _spec(store: Store, row: Row) -> dict[str, Any]:
 # ---- lines
 
 
-def _teachers(store: Store, group: list[Row], students: list[Row]) -> Node:
-    nodes = [
-        Node(
-            f"{row['id']}  {_shared(row)}  {_trial(row)}  {_standing([row])}",
-            [_students(store, g) for g in groups(store, (s for s in students if s.get("teacher") == row["id"]))],
-        )
-        for row in group
-    ]
+def _made_from(teacher: str | None, rows: list[Row]) -> list[Row]:
+    """Return the teachers that were made from a teacher; those from the data, or from a lost one, for None."""
+    teachers = [row for row in rows if row.get("role") == "teacher"]
+    known = {row["id"] for row in teachers}
+    return [row for row in teachers if (row.get("teacher") if row.get("teacher") in known else None) == teacher]
+
+
+def _teachers(store: Store, group: list[Row], rows: list[Row]) -> Node:
+    nodes = [Node(f"{row['id']}  {_shared(store, row)}  {_trial(row)}  {_standing([row])}") for row in group]
+    for row, node in zip(group, nodes, strict=True):
+        students = [s for s in rows if s.get("role") == "student" and s.get("teacher") == row["id"]]
+        node.below = [_students(store, g) for g in groups(store, students)]
+        node.below += [_teachers(store, g, rows) for g in groups(store, _made_from(row["id"], rows))]
     if len(nodes) == 1:
         return nodes[0]
-    return Node(f"{_shared(group[0])}  {count(len(group), 'trial')}  {_standing(group)}", nodes)
+    return Node(f"{_shared(store, group[0])}  {count(len(group), 'trial')}  {_standing(group)}", nodes)
 
 
-def _shared(row: Row) -> str:
-    return clean(f"{row.get('kind')}  {row.get('arch')}  {row.get('dataset')}")
+def _shared(store: Store, row: Row) -> str:
+    """Return what a teacher is; of one made from others also how."""
+    parts = [str(row.get("kind")), str(row.get("arch")), str(row.get("dataset"))]
+    if row.get("members"):
+        parts.append(f"of {' '.join(row['members'])}")
+    elif row.get("teacher"):
+        own, _ = chosen(_spec(store, row))
+        parts += [f"{name} {value}" for name, value in own.items() if name not in _INHERITED and value is not None]
+    return clean("  ".join(parts))
 
 
 def _trial(row: Row) -> str:
@@ -135,6 +153,10 @@ def _students(store: Store, group: list[Row]) -> Node:
     setting = "  ".join(
         f"{label} {spec[key]:g}" for key, label in (("alpha", "alpha"), ("kd_T", "T"), ("kd_S", "S")) if key in spec
     )
+    if spec.get("fewshot_percent"):
+        setting += f"  {spec['fewshot_percent']:g} % of each class"
+    if spec.get("bnn_samples", _DRAWS) != _DRAWS:
+        setting += f"  {count(spec['bnn_samples'], 'draw')}"
     ids = " ".join(row["id"] for row in group[:_MOST_IDS]) + (" ..." if len(group) > _MOST_IDS else "")
     trials = _trial(row) if len(group) == 1 else count(len(group), "trial")
     lineage = f"{row.get('student_arch')} ← {row.get('kind')} {row.get('arch')}"
