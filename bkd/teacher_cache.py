@@ -19,7 +19,7 @@ from bkd.data.batches import Batch
 from bkd.errors import StorageError
 from bkd.files import storage_error
 from bkd.teacher_cache_file import AnswerFile
-from bkd.teacher_cache_folder import GIB, CacheError, holds_answers
+from bkd.teacher_cache_folder import GIB, MIB, CacheError, holds_answers
 from bkd.teacher_cache_key import Probe, environment, key_digest, weights_fingerprint
 from bkd.teacher_cache_table import AnswerTable, num_views, pixel_digests
 from bkd.teachers import Prediction, Teacher
@@ -114,13 +114,6 @@ class CachedTeacher(Teacher):
         self.teacher.freeze()
         return self
 
-    def close(self) -> None:
-        """Close the files; from now on the teacher is asked."""
-        for size, table in self._tables.items():
-            if table is not None:
-                table.file.close()
-            self._tables[size] = None
-
     def predict_batch(self, batch: Batch, num_samples: int, generator: torch.Generator) -> Prediction:
         """See `Teacher.predict_batch`; on a GPU the host waits for the device once."""
 
@@ -181,7 +174,7 @@ class CachedTeacher(Teacher):
         )  # fmt: skip
         for note in file.notes:
             settings.say(f"Teacher cache: {note}")
-        settings.say(f"Teacher cache {path}: {file.count:,} answers, {file.size_bytes / GIB:.3f} GiB.")
+        settings.say(f"Teacher cache {path}: {file.count:,} answers, {file.size_bytes / MIB:,.1f} MiB.")
         return AnswerTable(file, probe.layout, settings.info, settings.say)
 
     def _key(self, probe: Probe, batch_size: int, device: torch.device) -> dict[str, Any]:

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from bkd.errors import StorageError
+from bkd.errors import BkdError, StorageError
 from bkd.files import read_json, storage_error, write_json
 from bkd.teacher_cache_folder import (
     GIB,
@@ -85,9 +85,12 @@ class AnswerFile:
         try:
             self._open(orjson.loads(orjson.dumps({"v": VERSION, **header, "row_bytes": self._row_bytes})))
             self._refresh()
-        except (OSError, CacheError, StorageError) as error:
+        except OSError as error:
             self.close()
-            raise storage_error(path, error) if isinstance(error, OSError) else error from error
+            raise storage_error(path, error) from error
+        except BkdError:
+            self.close()
+            raise
 
     @property
     def count(self) -> int:
@@ -153,9 +156,9 @@ class AnswerFile:
         Raises:
             StorageError: The disk refused.
         """
-        if not self.is_writable or not lock_alone(self._rows):
-            return False
         try:
+            if not self.is_writable or not lock_alone(self._rows):
+                return False
             os.ftruncate(self._ids, 0)
             os.ftruncate(self._rows, 0)
             fcntl.flock(self._rows, fcntl.LOCK_SH)

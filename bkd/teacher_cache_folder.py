@@ -17,7 +17,7 @@ from bkd.files import read_json, storage_error
 VERSION = 1
 HEADER, IDS, ROWS = "header.json", "ids.bin", "rows.bin"
 ID_BYTES = 8
-GIB = 1024**3
+MIB, GIB = 1024**2, 1024**3
 _NAME = re.compile(r"[0-9a-f]{32}")
 
 
