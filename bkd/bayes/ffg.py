@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from bkd.bayes.config import FFGConfig
 from bkd.bayes.layer import Conv2dMap, LinearMap, VariationalLayer
 from bkd.bayes.matheron import inverse_softplus, positive
+from bkd.rng import standard_normal
 
 SMALLEST_VARIANCE = 1e-20
 """Where an output's inputs are all 0 its variance is 0, and a square root there has no gradient."""
@@ -102,8 +103,8 @@ class FFGBatch:
             groups[layer.prior_sd, layer.max_sd].append(layer)
         self.groups = list(groups.values())
 
-    def prepare(self) -> list[Tensor]:
-        """Return the posterior standard deviations of each group, flat."""
+    def prepare(self, *, keep_noise: bool = False) -> list[Tensor]:
+        """Return the posterior standard deviations of each group, flat; a draw's noise has memory of its own."""
         return [positive(torch.cat([layer.rho.flatten() for layer in group]), group[0].max_sd) for group in self.groups]
 
     def draw(self, prepared: list[Tensor], generator: torch.Generator) -> None:
@@ -113,7 +114,7 @@ class FFGBatch:
                 for layer, variance in zip(group, _matrices(group, sd * sd), strict=True):
                     layer.set_local_noise(variance, generator)
             else:
-                noise = torch.randn(sd.shape, generator=generator, dtype=sd.dtype, device=sd.device)
+                noise = standard_normal(len(sd), generator, dtype=sd.dtype, device=sd.device)
                 for layer, offset in zip(group, _matrices(group, sd * noise), strict=True):
                     layer.set_matrix(layer.mean + offset)
 

@@ -1,8 +1,8 @@
 """Draws the weights of many inducing layers in few calls.
 
 A network has dozens of layers of few sizes. Layers of one inducing size [Mr, Mc] form a block, whose small matrices are
-worked on in one batch; layers of a block with one weight shape form a run, whose large products are one batch.
-Choleskys of one size are one call over all blocks.
+worked on in one batch; layers of a block with one weight shape form a run, whose large products are one batch, or one
+call a layer where that is faster. Choleskys of one size are one call over all blocks.
 """
 
 from collections import defaultdict
@@ -23,6 +23,42 @@ from bkd.bayes.matheron import (
     positive,
     triangular_factors,
 )
+from bkd.bayes.products import is_convolved, multiply_transposed
+from bkd.rng import standard_normal
+
+
+@dataclass(frozen=True)
+class StackedZ:
+    """Z of a run's n layers.
+
+    Attributes:
+        row: Z_r, (n, Mr, do).
+        col: Z_c, (n, Mc, di).
+        col_t: Z_c^T, (n, di, Mc) and contiguous, where large products are made layer by layer; else None.
+    """
+
+    row: Tensor
+    col: Tensor
+    col_t: Tensor | None
+
+    def project(self, e1: Tensor) -> Tensor:
+        """Return Z_r E1 Z_c^T, (n, Mr, Mc), of E1 (n, do, di)."""
+        if self.col_t is None:
+            return chain(self.row, e1, self.col.mT)
+        products = [multiply_transposed(e, z) for e, z in zip(e1.unbind(), self.col.unbind(), strict=True)]
+        return self.row @ torch.stack(products)
+
+    def expand(self, y: Tensor, noise: tuple[Tensor, Tensor] | None) -> Sequence[Tensor]:
+        """Return Z_r^T Y Z_c + scale * E1, (do, di) of each layer; `noise` is (scale (n, 1, 1), E1) or None."""
+        if self.col_t is None:
+            product = chain(self.row.mT, y, self.col)
+            return (product if noise is None else product.addcmul_(*noise)).unbind()
+        left = self.row.mT @ y  # (n, do, Mc)
+        products = [multiply_transposed(a, z) for a, z in zip(left.unbind(), self.col_t.unbind(), strict=True)]
+        if noise is None:
+            return products
+        scales, e1 = noise
+        return [p.addcmul_(s, e) for p, s, e in zip(products, scales.unbind(), e1.unbind(), strict=True)]
 
 
 @dataclass(frozen=True)
@@ -37,21 +73,25 @@ class Run:
         """Shape (n, do, di) of E1."""
         return (len(self.layers), *self.layers[0].matrix_shape)
 
-    def set_weights(self, z: tuple[Tensor, Tensor], y: Tensor, noise: tuple[Tensor, Tensor] | None = None) -> None:
+    def stacked_z(self) -> StackedZ:
+        """Return Z_r and Z_c of the layers."""
+        row = torch.stack([layer.z_row for layer in self.layers])
+        col = torch.stack([layer.z_col for layer in self.layers])
+        return StackedZ(row, col, col.mT.contiguous() if is_convolved(col, *self.layers[0].matrix_shape) else None)
+
+    def set_weights(self, z: StackedZ, y: Tensor, noise: tuple[Tensor, Tensor] | None = None) -> None:
         """Give each layer W = prior_sd * (Z_r^T Y Z_c + lam E1); `noise` is (lam, E1)."""
         prior_sd = self.layers[0].limits.prior_sd
-        weights = chain(z[0].mT, prior_sd * y[self.places], z[1])  # (n, do, di)
-        if noise is not None:
-            weights = torch.addcmul(weights, prior_sd * noise[0][self.places], noise[1])
-        for layer, weight in zip(self.layers, weights.unbind(), strict=True):
+        scaled = None if noise is None else (prior_sd * noise[0][self.places], noise[1])
+        for layer, weight in zip(self.layers, z.expand(prior_sd * y[self.places], scaled), strict=True):
             layer.set_matrix(weight)
 
 
 @dataclass(frozen=True)
 class PreparedBlock:
-    """What a block's draws share: per run the stacked Z_r and Z_c, and the factors of all its layers."""
+    """What a block's draws share: per run the stacked Z, and the factors of all its layers."""
 
-    z: list[tuple[Tensor, Tensor]]  # per run (n, Mr, do), (n, Mc, di)
+    z: list[StackedZ]  # per run
     factors: InducingFactors  # batch dimension L: the block's layers
 
 
@@ -77,17 +117,10 @@ class Block:
         """Return one parameter of all layers, (L, ...)."""
         return torch.stack([getattr(layer, name) for layer in self.layers])
 
-    def stacked_z(self) -> list[tuple[Tensor, Tensor]]:
-        """Return Z_r and Z_c of each run."""
-        return [
-            (torch.stack([layer.z_row for layer in run.layers]), torch.stack([layer.z_col for layer in run.layers]))
-            for run in self.runs
-        ]
-
     def draw(self, prepared: PreparedBlock, noise: Sequence[Tensor]) -> None:
         """Set the weights of one draw; `noise` has the shapes of `noise_shapes`."""
         eps_u, e2, e3, e4, *e1s = noise
-        projected = torch.cat([chain(z_row, e1, z_col.mT) for (z_row, z_col), e1 in zip(prepared.z, e1s, strict=True)])
+        projected = torch.cat([z.project(e1) for z, e1 in zip(prepared.z, e1s, strict=True)])
         y = draw_coefficients(prepared.factors, InducingNoise(eps_u, e2, e3, e4), projected)
         for run, z, e1 in zip(self.runs, prepared.z, e1s, strict=True):
             run.set_weights(z, y, (prepared.factors.lamda, e1))
@@ -97,6 +130,14 @@ class Block:
         y = mean_coefficients(prepared.factors, prepared.factors.mean)
         for run, z in zip(self.runs, prepared.z, strict=True):
             run.set_weights(z, y)
+
+
+@dataclass(frozen=True)
+class PreparedBatch:
+    """What a network's draws share: their blocks' part, and memory for their noise, which no weight lies in."""
+
+    blocks: list[PreparedBlock]
+    noise: Tensor | None = None
 
 
 class InducingBatch:
@@ -110,37 +151,46 @@ class InducingBatch:
         self.layers = [layer for block in self.blocks for layer in block.layers]
         self._weights_per_layer: Tensor | None = None
 
-    def prepare(self) -> list[PreparedBlock]:
-        """Compute what does not depend on the draw."""
-        zs = [block.stacked_z() for block in self.blocks]
+    def prepare(self, *, keep_noise: bool = False) -> PreparedBatch:
+        """Compute what does not depend on the draw; with `keep_noise` also take the memory of the draws' noise."""
+        zs = [[run.stacked_z() for run in block.runs] for block in self.blocks]
         grams, ds = [], []  # of rows and columns of each block in turn, (L, M, M) and (L, M)
         for block, z in zip(self.blocks, zs, strict=True):
             for side, name in enumerate(("_d_row", "_d_col")):
-                grams.append(torch.cat([Gram.apply(pair[side]) for pair in z]))
+                grams.append(torch.cat([Gram.apply((pair.row, pair.col)[side]) for pair in z]))
                 ds.append(positive(block.stacked(name)))
         factors = _factors_by_size(grams, ds)
-        return [
+        blocks = [
             PreparedBlock(z, _block_factors(block, factors[2 * i : 2 * i + 2], ds[2 * i : 2 * i + 2]))
             for i, (block, z) in enumerate(zip(self.blocks, zs, strict=True))
         ]
+        like = self.layers[0].z_row
+        size = sum(torch.Size(shape).numel() for block in self.blocks for shape in block.noise_shapes)
+        return PreparedBatch(blocks, torch.empty(size, dtype=like.dtype, device=like.device) if keep_noise else None)
 
-    def noise(self, generator: torch.Generator) -> list[list[Tensor]]:
-        """Draw the noise of all layers in one call and return it per block, in the shapes of `Block.noise_shapes`."""
+    def noise(self, generator: torch.Generator, out: Tensor | None = None) -> list[list[Tensor]]:
+        """Draw the noise of all layers in one call and return it per block, in the shapes of `Block.noise_shapes`.
+
+        Args:
+            generator: On the layers' device.
+            out: Memory to put it into, of as many numbers in all.
+        """
         shapes = [shape for block in self.blocks for shape in block.noise_shapes]
         sizes = [torch.Size(shape).numel() for shape in shapes]
         like = self.layers[0].z_row
-        flat = torch.randn(sum(sizes), generator=generator, dtype=like.dtype, device=like.device)
+        flat = standard_normal(sum(sizes), generator, dtype=like.dtype, device=like.device, out=out)
         parts = iter([part.view(shape) for part, shape in zip(torch.split(flat, sizes), shapes, strict=True)])
         return [[next(parts) for _ in block.noise_shapes] for block in self.blocks]
 
-    def draw(self, prepared: list[PreparedBlock], generator: torch.Generator) -> None:
+    def draw(self, prepared: PreparedBatch, generator: torch.Generator) -> None:
         """Set every layer's weight to one draw."""
-        for block, part, noise in zip(self.blocks, prepared, self.noise(generator), strict=True):
+        noises = self.noise(generator, prepared.noise)
+        for block, part, noise in zip(self.blocks, prepared.blocks, noises, strict=True):
             block.draw(part, noise)
 
-    def mean(self, prepared: list[PreparedBlock]) -> None:
+    def mean(self, prepared: PreparedBatch) -> None:
         """Set every layer's weight to its mean."""
-        for block, part in zip(self.blocks, prepared, strict=True):
+        for block, part in zip(self.blocks, prepared.blocks, strict=True):
             block.mean(part)
 
     def standardised(self) -> tuple[Tensor, Tensor]:

@@ -73,13 +73,13 @@ class WeightPosterior:
             return kl_nats
 
     def freeze(self) -> ExitStack:
-        """Keep what draws share (Choleskys, standard deviations), without gradients, until `unfreeze`.
+        """Keep what draws share (Choleskys, deviations, the noise's memory), without gradients, until `unfreeze`.
 
         For many draws of one teacher; a draw is bit-equal to one made without freezing. Use it as a statement or as a
         context manager: `with posterior.freeze(): ...`.
         """
         with torch.no_grad(), self._full_precision():
-            self._frozen = [batch.prepare() for batch in self._batches]
+            self._frozen = [batch.prepare(keep_noise=True) for batch in self._batches]
         self._frozen_versions = self._versions()
         stack = ExitStack()
         stack.callback(self.unfreeze)

@@ -12,8 +12,9 @@ from bkd.bayes.config import FFGConfig, InducingConfig
 from bkd.bayes.convert import bayesianize
 from bkd.bayes.inducing import InducingLayer
 from bkd.bayes.inducing_batch import InducingBatch
-from bkd.bayes.matheron import InducingNoise, standard_normal_kl, weight_and_kl
+from bkd.bayes.matheron import InducingNoise, RawInducing, standard_normal_kl, weight_and_kl
 from bkd.bayes.posterior import WeightPosterior
+from bkd.bayes.products import is_convolved, multiply_transposed
 from bkd.rng import generator
 
 SMALL = InducingConfig(conv_rows=4, conv_cols=6, linear_rows=4, linear_cols=6)
@@ -88,6 +89,68 @@ def test_gradients_of_a_batched_draw_equal_layer_by_layer() -> None:
     for name, parameter in model.named_parameters():
         if name in batched:
             assert torch.allclose(parameter.grad, batched[name], rtol=1e-8, atol=1e-12), name
+
+
+@pytest.mark.parametrize("is_frozen", [True, False])
+def test_draws_of_large_layers_equal_layer_by_layer(is_frozen: bool) -> None:
+    """Layers whose products are made one by one in float32: two of one shape, one with a bias; and a small one."""
+    torch.manual_seed(0)
+    model = nn.Sequential(*(nn.Linear(1024, 128, bias) for bias in (False, False, True)), nn.Linear(1024, 8))
+    bayesianize(model, InducingConfig(linear_rows=16, linear_cols=24, init_lamda=0.02), generator(0, "init"))
+    posterior, batch = WeightPosterior(model), InducingBatch(list(model))
+    if is_frozen:
+        posterior.freeze()
+    posterior.draw(generator(0, "weights"))
+    runs = [z for block in batch.prepare().blocks for z in block.z]
+    assert [z.col_t is not None for z in runs] == [True, True, False]
+    for block, (eps_u, e2, e3, e4, *e1s) in zip(batch.blocks, batch.noise(generator(0, "weights")), strict=True):
+        flat_e1s = [e1 for stack in e1s for e1 in stack]
+        for i, layer in enumerate(block.layers):
+            raw = RawInducing(**{name: value.double() for name, value in vars(layer.raw()).items()})
+            noise = InducingNoise(*(n[i].double() for n in (eps_u, e2, e3, e4)))
+            matrix, _ = weight_and_kl(raw, noise, flat_e1s[i].double(), layer.limits)
+            kernel, bias = layer.split(matrix)
+            assert torch.allclose(layer.weight.double(), kernel, rtol=1e-4, atol=1e-5 * kernel.abs().max().item())
+            assert bias is None or torch.allclose(layer.bias.double(), bias, rtol=1e-4, atol=1e-6)
+
+
+def test_a_frozen_draw_lies_in_no_memory_that_the_next_one_takes() -> None:
+    model = nn.Sequential(nn.Linear(1024, 128, bias=False), nn.Linear(128, 8))
+    bayesianize(model, InducingConfig(), generator(0, "init"))
+    posterior = WeightPosterior(model)
+    posterior.freeze()
+    posterior.draw(generator(0, "weights"))
+    held = [layer.weight for layer in posterior.layers]
+    copies = drawn(posterior)
+    posterior.draw(generator(1, "weights"))
+    assert all(torch.equal(a, b) for a, b in zip(held, copies, strict=True))
+    assert not any(torch.equal(a, layer.weight) for a, layer in zip(held, posterior.layers, strict=True))
+
+
+@pytest.mark.parametrize("shape", [(128, 1024, 40), (144, 1000, 16)])
+def test_a_product_as_a_convolution_is_the_product(shape: tuple[int, int, int]) -> None:
+    p, q, r = shape
+    torch.manual_seed(0)
+    a, b, weight = torch.randn(p, q), torch.randn(r, q), torch.randn(p, r)
+    assert is_convolved(a, p, q)
+    results = []
+    for product, dtype in ((multiply_transposed, torch.float32), (lambda a, b: a @ b.mT, torch.float64)):
+        x, y = (value.to(dtype, copy=True).requires_grad_() for value in (a, b))
+        result = product(x, y)
+        (result * weight).sum().backward()
+        results.append((result, x.grad, y.grad))
+    for found, expected in zip(*results, strict=True):
+        assert found.is_contiguous()
+        assert torch.allclose(found.double(), expected, rtol=1e-4, atol=1e-3)
+
+
+def test_small_odd_and_double_products_are_left_to_the_library() -> None:
+    like = torch.zeros(1)
+    assert is_convolved(like, 128, 1024)
+    assert not is_convolved(like, 128, 1023)
+    assert not is_convolved(like, 130, 1024)
+    assert not is_convolved(like.double(), 128, 1024)
+    assert not is_convolved(torch.zeros(1, device="meta"), 128, 1024)
 
 
 def test_kl_is_the_sum_over_layers() -> None:
@@ -276,7 +339,7 @@ def test_one_cholesky_call_per_inducing_size() -> None:
         posterior.draw(generator(0, "weights"))
     sizes = {size for layer in posterior.layers for size in layer.inducing_mean.shape}
     assert operations.names.count("linalg_cholesky_ex") == len(sizes)
-    assert operations.names.count("randn") == 1
+    assert operations.names.count("normal_") == 1
 
 
 def test_model_without_variational_layers_is_refused() -> None:
