@@ -75,7 +75,8 @@ class LibraryPosterior(nn.Module):
             SpecError: There are no images, or too few of them.
             TrainingFailed: The cross-entropy is not finite.
         """
-        loader = _Loader(batches, self._chunk(self.structure.settings.num_chunk))
+        chunk = self.structure.settings.num_chunk
+        loader = _Loader(batches, self._chunk(chunk) if self.structure.is_fit_by_jacobians else chunk)
         with self._library(network):
             self._keep(self.structure.choose(network, loader))
             la = self.structure.create(network, self._state, float(self.temperature))

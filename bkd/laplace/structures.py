@@ -7,7 +7,7 @@ The library's own state dict pickles a training batch and refuses to be loaded t
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from math import prod
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -43,7 +43,10 @@ class Structure(ABC):
     Attributes:
         num_classes: C.
         num_weights: P, weights that a Jacobian is taken in.
+        is_fit_by_jacobians: Whether a fit holds the Jacobians of a chunk, as every prediction does.
     """
+
+    is_fit_by_jacobians: ClassVar[bool] = True
 
     def __init__(self, network: Network, settings: LaplaceSettings) -> None:
         self.settings = settings
@@ -124,6 +127,15 @@ class TensorStructure(Structure):
         names = (self.settings.subs_weights.value, self.settings.hess_struct.value)
         return Laplace(network, "classification", *names, temperature=temperature, **subset)
 
+    def fit(self, la: Any, loader: Loader) -> None:
+        """See `Structure.fit`."""
+        if not self.is_subnetwork:
+            # Told so, it works by the Jacobians of a chunk; else a full matrix takes P copies of its activations.
+            la.backend.subnetwork_indices = torch.arange(self.num_weights)
+        la.fit(loader)
+        if not self.is_subnetwork:
+            la.backend.subnetwork_indices = None
+
     def read(self, la: Any) -> State:
         """See `Structure.read`."""
         return {"curvature": la.H}
@@ -138,6 +150,8 @@ class KronStructure(Structure):
 
     The state holds the factors' eigenpairs: for wide convolutions they take minutes to compute.
     """
+
+    is_fit_by_jacobians = False
 
     def __init__(self, network: Network, settings: LaplaceSettings) -> None:
         super().__init__(network, settings)
@@ -188,6 +202,7 @@ class LowRankStructure(Structure):
     products of curvlinops.
     """
 
+    is_fit_by_jacobians = False
     smallest_value = 1e-6
 
     def empty(self) -> State:
