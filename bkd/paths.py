@@ -36,6 +36,11 @@ class RunFolder:
         return self.path / "events.jsonl"
 
     @property
+    def system(self) -> Path:
+        """system.jsonl: what the run takes of its machine, appended."""
+        return self.path / "system.jsonl"
+
+    @property
     def log(self) -> Path:
         """output.log: what the child printed."""
         return self.path / "output.log"

@@ -1,4 +1,4 @@
-"""The child process of a run: takes over its lock, gives signs of life, and does what the run's type asks for."""
+"""The child process of a run: takes over its lock, gives signs of life, samples its machine, does its work."""
 
 import argparse
 import os
@@ -14,6 +14,7 @@ from bkd.locks import acquire
 from bkd.paths import RunFolder
 from bkd.runfile import HEARTBEAT_S, read_run
 from bkd.stopping import StopFlag
+from bkd.system_probe import Sampler
 
 CHILDREN = {
     "train": "bkd.child_train:TrainChild",
@@ -37,8 +38,9 @@ def main(arguments: Sequence[str], flag: StopFlag) -> int:
     for lock in locks:
         os.set_inheritable(lock, False)
     _start_heartbeat(folders)
-    module, name = _worker(folders[0]).split(":")
-    return int(getattr(import_module(module), name)(folders, locks, flag, is_resume=given.resume).run())
+    with Sampler(folders, locks):
+        module, name = _worker(folders[0]).split(":")
+        return int(getattr(import_module(module), name)(folders, locks, flag, is_resume=given.resume).run())
 
 
 def _worker(folder: RunFolder) -> str:

@@ -3,6 +3,7 @@
 import csv
 import io
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,9 +15,12 @@ import typer
 from bkd.cli.common import RunRef, Save, open_store, single
 from bkd.events import read_events
 from bkd.files import write_bytes
+from bkd.paths import RunFolder
+from bkd.system import flat
 from bkd.text import clean, count
 
 HEAD = ("epoch", "step", "t")
+SYSTEM_HEAD = ("t",)
 _DROPPED = ("v", "kind")
 
 
@@ -30,6 +34,9 @@ class Format(StrEnum):
 def export(
     ref: RunRef,
     steps: Annotated[bool, typer.Option("--steps", help="Step records in place of epoch records.")] = False,
+    system: Annotated[
+        bool, typer.Option("--system", help="What the run took of its machine, every few seconds.")
+    ] = False,
     file_format: Annotated[
         Format | None, typer.Option("--format", help="csv or json; unset: by the file's name, else csv.")
     ] = None,
@@ -39,11 +46,14 @@ def export(
     save: Save = None,
 ) -> None:
     """Write a run's metrics as CSV or JSON: one record an epoch (counted from 0), or one a step."""
+    if steps and system:
+        raise typer.BadParameter("--steps and --system are different tables. Export one after the other.")
     store = open_store(save)
     folder = store.find(ref)
-    kind = "step" if steps else "epoch"
-    records = [tidy(record) for record in read_events(folder.events) if record.get("kind") == kind]
-    content = as_json(records) if _format(file_format, output) is Format.JSON else as_csv(records)
+    kind = "system" if system else "step" if steps else "epoch"
+    records = system_records(folder) if system else event_records(folder, kind)
+    is_json = _format(file_format, output) is Format.JSON
+    content = as_json(records) if is_json else as_csv(records, SYSTEM_HEAD if system else HEAD)
     if not records:
         click.echo(f"{clean(folder.path.name)} has no {kind} records yet.", err=True)
     if output in (None, "-"):
@@ -61,17 +71,27 @@ def _format(given: Format | None, output: str | None) -> Format:
     return Format.JSON if output and output.lower().endswith(".json") else Format.CSV
 
 
+def event_records(folder: RunFolder, kind: str) -> list[dict[str, Any]]:
+    """Return a run's events of one kind."""
+    return [tidy(record) for record in read_events(folder.events) if record.get("kind") == kind]
+
+
+def system_records(folder: RunFolder) -> list[dict[str, Any]]:
+    """Return a run's system figures, time first, each GPU's under its own names."""
+    return [flat(sample) for sample in read_events(folder.system)]
+
+
 def tidy(record: dict[str, Any]) -> dict[str, Any]:
     """Return a record with its position and time (`t`, Unix seconds) first and without what all records share."""
     head = {key: record.get(key) for key in HEAD}
     return head | {key: value for key, value in record.items() if key not in HEAD and key not in _DROPPED}
 
 
-def as_csv(records: list[dict[str, Any]]) -> str:
+def as_csv(records: list[dict[str, Any]], head: Sequence[str] = HEAD) -> str:
     """Return records as CSV: position and time, then every metric that any record has, by name; missing ones empty."""
-    names = sorted({key for record in records for key in record} - set(HEAD))
+    names = sorted({key for record in records for key in record} - set(head))
     text = io.StringIO()
-    writer = csv.DictWriter(text, [*HEAD, *names], restval="", lineterminator="\n")
+    writer = csv.DictWriter(text, [*head, *names], restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(records)
     return text.getvalue()

@@ -18,6 +18,7 @@ from bkd.events import EventTail
 from bkd.paths import RunFolder
 from bkd.runfile import UNFINISHED, Status
 from bkd.store import Store
+from bkd.system import describe_sample, latest
 from bkd.text import ago, clean, count, duration, fit, number, percent
 
 POLL_S = 0.1
@@ -38,6 +39,7 @@ class Curves:
     latest: dict[str, Any] = field(default_factory=dict)
     step: int = 0
     at: float = 0.0
+    system: dict[str, Any] | None = None
 
     def add(self, events: list[dict[str, Any]]) -> None:
         """Take in new records; training figures come from steps, held-out ones from epochs."""
@@ -97,7 +99,7 @@ def _follow(store: Store, folder: RunFolder, screen: Silent) -> None:
         screen.told(run, events)
         is_over = run["status"] not in UNFINISHED and not str(run["status"]).startswith("unknown")
         if is_over or time.monotonic() - drawn_at >= REDRAW_S:
-            drawn_at = time.monotonic()
+            drawn_at, curves.system = time.monotonic(), latest(folder)
             screen.draw(run, curves)
         if is_over and not tail.read():
             return
@@ -132,6 +134,10 @@ def _last_words(folder: RunFolder, run: dict[str, Any]) -> None:
     if run["status"] in (Status.FAILED, Status.LOST):
         if run.get("message"):
             warn(str(run["message"]))
+        if run["status"] == Status.LOST:
+            warn("Its process is gone without a word: killed, out of memory, or the machine went down.")
+        if sample := latest(folder):
+            warn(f"When last seen: {describe_sample(sample)}")
         for line in log_tail(folder, LOG_LINES):
             warn(f"  {line}")
         warn(f"`bkd resume {run['id']}` goes on from the last checkpoint.")
@@ -203,13 +209,15 @@ class Redrawn(Silent):
     def draw(self, run: dict[str, Any], curves: Curves) -> None:
         """Move back over what was drawn last and draw again."""
         size = shutil.get_terminal_size()
-        lines = [fit(status_line(run, curves), size.columns - 1).rstrip(), *self._charts(curves, size)]
+        heads = [status_line(run, curves), *([describe_sample(curves.system)] if curves.system else [])]
+        charts = self._charts(curves, size.columns - 1, size.lines - 2 - len(heads))
+        lines = [*(fit(head, size.columns - 1).rstrip() for head in heads), *charts]
         back = f"\x1b[{self._height}A" if self._height else ""
         sys.stdout.write(back + "".join(f"\r\x1b[2K{line}\n" for line in lines))
         sys.stdout.flush()
         self._height = len(lines)
 
-    def _charts(self, curves: Curves, size: Any) -> list[str]:
+    def _charts(self, curves: Curves, width: int, room: int) -> list[str]:
         import os
 
         from bkd.chart import Series, ansi_lines, draw
@@ -219,11 +227,11 @@ class Redrawn(Silent):
             for title, keys in CHARTS
         ]
         shown = [(title, series) for title, series in shown if series]
-        height = max(4, min(8, (size.lines - 3) // max(1, len(shown)) - 1))
+        height = max(4, min(8, room // max(1, len(shown)) - 1))
         lines = []
-        for title, series in shown[: max(1, (size.lines - 3) // 5)]:
+        for title, series in shown[: max(1, room // 5)]:
             lines.append(f"{title}: {', '.join(_named(s.name, curves) for s in series)}")
-            lines += ansi_lines(draw(series, width=size.columns - 1, height=height), "NO_COLOR" not in os.environ)
+            lines += ansi_lines(draw(series, width=width, height=height), "NO_COLOR" not in os.environ)
         return lines
 
 

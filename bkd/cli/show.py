@@ -17,9 +17,11 @@ from bkd.cli.printing import (
 )
 from bkd.cli.results import results_table
 from bkd.cli.settings import chosen
+from bkd.events import read_events
 from bkd.paths import RunFolder
 from bkd.runfile import UNFINISHED, Status
 from bkd.store import Store
+from bkd.system import describe_peaks, describe_sample, latest, peaks
 from bkd.text import Column, ago, clean, duration, format_table, number, percent
 
 LOG_LINES = 12  # of a failed run
@@ -32,7 +34,7 @@ def show(ref: RunRef, as_json: Json = False, save: Save = None) -> None:
     store = open_store(save)
     folder, run = store.read(ref)
     if as_json:
-        print_json(run)
+        print_json(run | {"system": latest(folder)})
         return
     print_lines(describe(store, folder, run, time.time()))
 
@@ -46,6 +48,7 @@ def describe(store: Store, folder: RunFolder, run: Run, now: float) -> Iterator[
     yield from _section("Other settings", labelled(rest))
     yield from _section("Split", labelled(run.get("split") or {}))
     yield from _section("Environment", labelled(run.get("environment") or {}))
+    yield from _section("Machine", system(folder, run, now))
     if synthetic := (run.get("results") or {}).get("synthetic"):
         from bkd.synthetic.table import comparison_lines
 
@@ -124,6 +127,17 @@ def heirs(store: Store, run: Run) -> list[str]:
     found = store.heirs_of(run["id"]) if run.get("role") == "teacher" else []
     teachers, students = ([row for row in found if row["role"] == role] for role in ("teacher", "student"))
     return (_family(teachers, "made from it") if teachers else []) + (_family(students, "student") if students else [])
+
+
+def system(folder: RunFolder, run: Run, now: float) -> list[str]:
+    """Return what a run takes of its machine, or took of it when last seen, and the most memory that it held."""
+    samples = read_events(folder.system)
+    if not samples:
+        return []
+    t = samples[-1].get("t")
+    age = f", {ago(now - t)}" if isinstance(t, (int, float)) else ""
+    title = "now" if run.get("status") in UNFINISHED else "last"
+    return labelled({title: describe_sample(samples[-1]) + age, "peak": describe_peaks(peaks(samples))})
 
 
 def sweep_students(store: Store, run: Run) -> list[str]:
