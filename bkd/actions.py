@@ -160,13 +160,22 @@ def resume(store: Store, ref: str, *, force: bool = False) -> RunFolder:
         raise RunBusy(
             f"{run['id']} ran on {run['host']}, which may still be at work on it. If it is not, resume with --force."
         )
-    stored = read_run(folder)
-    stored |= {"status": Status.QUEUED.value, "host": this_host(), "message": None, "ended": None}
-    folder.stop_request.unlink(missing_ok=True)
-    write_run(folder, stored)
+    stored = requeue(folder)
     spawn([folder], resume=True)
     store.register(stored, {key: run[key] for key in ("tags", "note")})
     return folder
+
+
+def requeue(folder: RunFolder) -> dict[str, Any]:
+    """Write that a run is about to go on, and return its run.json.
+
+    Raises:
+        StorageError: If its folder is gone or not writable.
+    """
+    run = read_run(folder)
+    run |= {"status": Status.QUEUED.value, "host": this_host(), "message": None, "ended": None}
+    write_run(folder, run)
+    return run
 
 
 def stop_run(store: Store, ref: str, *, wait: bool = True) -> str:

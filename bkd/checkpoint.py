@@ -23,7 +23,7 @@ def write(folder: Path, step: int, tensors: Mapping[str, Mapping[str, Tensor]], 
     """Write a checkpoint and drop all but the newest two.
 
     Args:
-        folder: The run's checkpoints folder; made if missing.
+        folder: The run's checkpoints folder; made if missing, the run's own is not.
         step: Steps taken; the checkpoint's name.
         tensors: Group -> name -> tensor; one safetensors file a group.
         state: JSON values: position, event offset, histories.
@@ -37,7 +37,8 @@ def write(folder: Path, step: int, tensors: Mapping[str, Mapping[str, Tensor]], 
     final = folder / f"{step:09d}"
     staged = folder / f".{final.name}.{os.getpid()}"
     try:
-        staged.mkdir(parents=True)
+        folder.mkdir(exist_ok=True)
+        staged.mkdir()
         hashes = {name: _write_file(staged / f"{name}.safetensors", to_bytes(group)) for name, group in tensors.items()}
         document = {"v": VERSION, "step": step, "hashes": hashes, "state": dict(state)}
         _write_file(staged / "state.json", orjson.dumps(document))
@@ -81,8 +82,16 @@ def read(
             continue
         return tensors, state, warnings
     if complete:
-        raise CheckpointError(" ".join(warnings) + " No other checkpoint is left: launch the run anew.")
+        advice = " No other checkpoint is left: launch the run anew." if step is None else ""
+        raise CheckpointError(" ".join(warnings) + advice)
     return None
+
+
+def drop_after(folder: Path, step: int) -> None:
+    """Delete the checkpoints of later steps, which a run that goes on from this one will write anew."""
+    for child in _complete(folder):
+        if int(child.name) > step:
+            shutil.rmtree(child, ignore_errors=True)
 
 
 def _complete(folder: Path) -> list[Path]:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from bkd import events
 from bkd.assemble import Data, Find, load_predictor, open_data, shape_of
 from bkd.devices import Machine, open_machine
@@ -75,7 +77,6 @@ class Child:
         run |= {
             "status": Status.RUNNING.value, "pid": os.getpid(), "host": this_host(), "boot_id": boot_id(),
             "started": run.get("started") or round(time.time(), 3), "ended": None, "message": None,
-            "process_runs": len(self.folders),
         }  # fmt: skip
         if not self.is_resume:
             folder.events.unlink(missing_ok=True)
@@ -91,11 +92,14 @@ class Child:
 
     def _let_go(self, record: Record) -> None:
         """Give up the lock of a run that has ended while others of this process go on."""
-        self.register(record)
+        if record.folder.run.exists():  # it may be gone, and be what the run failed of
+            self.register(record)
         os.close(self.locks.pop(record.folder))
 
     def open_data(self, spec: DataSpec) -> tuple[Machine, Data]:
         """Open device and images of a run."""
+        if spec.threads is not None:
+            torch.set_num_threads(spec.threads)
         machine = open_machine(spec)
         return machine, open_data(spec, self.store.root, machine.device)
 
@@ -165,7 +169,7 @@ class Child:
             if record is None or record.is_ended:
                 continue
             try:
-                record.end(Status.FAILED, message=f"{message} The log is {folder.log}.")
+                record.end(Status.FAILED, message=f"{message} The log is {self.folders[0].log}.")
                 if self._is_alone:
                     self.register(record)
             except Exception:  # the disk may be the very thing that failed; the log has the first error

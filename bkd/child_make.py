@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from bkd import checkpoint
+from bkd import checkpoint, events
 from bkd.assemble import Data, build_recipe, count_parameters, shape_of
 from bkd.child import FINAL_REPETITIONS, Child
 from bkd.devices import Machine
@@ -22,6 +22,7 @@ class MakeChild(Child):
         """Make the teacher, evaluate it on validation and test images, end."""
         [(name, spec)] = self.open_specs().items()
         record = self.records[name]
+        events.truncate(record.folder.events, 0)  # it begins again
         machine, data = self.open_data(spec)
         began = time.monotonic()
         kind = load_kind(spec.kind)

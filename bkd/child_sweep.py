@@ -11,7 +11,7 @@ from typing import Any
 from bkd import actions
 from bkd.checkpoint import steps
 from bkd.child import Child
-from bkd.errors import BkdError
+from bkd.errors import BkdError, StorageError
 from bkd.launch import spawn, stop_together
 from bkd.locks import is_locked
 from bkd.paths import RunFolder
@@ -21,6 +21,7 @@ from bkd.specs import load
 from bkd.text import count, percent
 
 POLL_S = 0.2
+DELETED = "deleted"
 Student = dict[str, Any]  # an entry of run.json's "students": group, id, path, spec
 
 
@@ -35,14 +36,14 @@ class SweepChild(Child):
         self.register(record)
         students: list[Student] = record.run["students"]
         for group in sorted({student["group"] for student in students}):
-            waiting = [s for s in students if s["group"] == group and self._status(s) != Status.DONE]
+            waiting = [s for s in students if s["group"] == group and self._status(s) not in (Status.DONE, DELETED)]
             if waiting and not self.flag.is_set:
                 self._work_on(record, waiting)
         left = [student for student in students if self._status(student) != Status.DONE]
         if self.flag.is_set and left:
             record.end(Status.STOPPED, step=record.run["epoch"])
         elif left:
-            named = ", ".join(f"{s['id']} {self._status(s)}" for s in left[:5])
+            named = ", ".join(f"{s['id'] or describe(s)} {self._status(s)}" for s in left[:5])
             more = " ..." if len(left) > 5 else ""
             record.end(
                 Status.FAILED, step=record.run["epoch"],
@@ -58,10 +59,9 @@ class SweepChild(Child):
         for student in group:
             if student["id"] is None:
                 self._create(record, student)
-        record.save()
-        idle = [s for s in group if s["id"] and not is_locked(self._folder(s).lock)]
+        idle = [s for s in group if s["id"] and not is_locked(self._folder(s).lock) and self._is_queued(record, s)]
         for together in self._processes(idle):
-            spawn([self._folder(student) for student in together], resume=any(self._has_begun(s) for s in together))
+            self._start(record, together)
         told: set[str] = set()
         while True:
             self._tell(record, group, told)
@@ -85,6 +85,23 @@ class SweepChild(Child):
             return
         run = read_run(folder)
         student |= {"id": run["id"], "path": run["path"]}
+        record.save()  # now, so that whoever goes on after a loss does not make it twice
+
+    def _is_queued(self, record: Record, student: Student) -> bool:
+        """Queue a student; one whose folder is gone or not writable is told of and left out."""
+        try:
+            actions.requeue(self._folder(student))
+        except BkdError as error:
+            record.log(f"{student['id']} cannot go on: {error}")
+            return False
+        return True
+
+    def _start(self, record: Record, together: Sequence[Student]) -> None:
+        """Start one process for students; one that cannot be started is told of."""
+        try:
+            spawn([self._folder(student) for student in together], resume=any(map(self._has_begun, together)))
+        except BkdError as error:
+            record.log(f"{', '.join(student['id'] for student in together)} not started: {error}")
 
     def _processes(self, idle: Sequence[Student]) -> list[list[Student]]:
         """Return who can go on in one process: those that have a checkpoint of one step, the others on their own."""
@@ -108,11 +125,17 @@ class SweepChild(Child):
             if student["id"] in told or student["id"] is None or is_locked(self._folder(student).lock):
                 continue
             told.add(student["id"])
-            run = self.store.load(self._folder(student))
-            accuracy = run["metrics"].get("test/acc")
-            result = f"test accuracy {percent(accuracy)}" if accuracy is not None else str(run.get("message") or "")
-            record.log(f"{run['id']} {run['status']}: {describe(student)}  {result}")
+            record.log(f"{student['id']} {self._status(student)}: {describe(student)}  {self._result(student)}")
             self._note_progress(record)
+
+    def _result(self, student: Student) -> str:
+        """Return in a few words how a student ended."""
+        try:
+            run = self.store.load(self._folder(student))
+        except StorageError as error:
+            return str(error)
+        accuracy = run["metrics"].get("test/acc") if run["status"] == Status.DONE else None
+        return f"test accuracy {percent(accuracy)}" if accuracy is not None else str(run.get("message") or "")
 
     def _note_progress(self, record: Record) -> None:
         students = record.run["students"]
@@ -129,11 +152,14 @@ class SweepChild(Child):
         return self.store.folder(student["path"])
 
     def _status(self, student: Student) -> str:
-        """Return how a student stands; "not launched" if it was never written, "deleted" if it is gone."""
+        """Return how a student stands; "not launched" if it was never written, DELETED or "unreadable" if it was."""
         if student["id"] is None:
             return "not launched"
         folder = self._folder(student)
-        return str(self.store.load(folder)["status"]) if folder.run.exists() else "deleted"
+        try:
+            return str(self.store.load(folder)["status"])
+        except StorageError:
+            return "unreadable" if folder.run.exists() else DELETED
 
 
 def describe(student: Student) -> str:

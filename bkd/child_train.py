@@ -1,17 +1,18 @@
 """The child that trains: teachers from the data, students from a teacher, any number of them on the same batches."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
+from torch import Tensor
 
 from bkd import checkpoint, events
 from bkd.assemble import Data, build_recipe, count_parameters, make_learner, make_loop, shape_of
 from bkd.child import FINAL_REPETITIONS, Child
 from bkd.devices import Machine
-from bkd.errors import CheckpointError
+from bkd.errors import BkdError, CheckpointError
 from bkd.evaluate import Sampling
 from bkd.kinds.table import load_kind
 from bkd.learner import Learner, Position
@@ -22,6 +23,8 @@ from bkd.teacher_cache import open_cache
 from bkd.teacher_cache_key import images_fingerprint
 from bkd.teachers import NetworkTeacher, Teacher
 from bkd.train import train
+
+Found = tuple[dict[str, dict[str, Tensor]], dict[str, Any], list[str]]  # tensors, state, warnings of a checkpoint
 
 
 class TrainChild(Child):
@@ -46,7 +49,10 @@ class TrainChild(Child):
         train(learners, loop, recorder, start)
         for learner in learners:
             if not self.records[learner.name].is_ended:
-                self._finish(learner, specs[learner.name], data)
+                try:
+                    self._finish(learner, specs[learner.name], data)
+                except BkdError as error:  # the others may still be finished
+                    recorder.failed(learner, error)
 
     def _open_teacher(self, specs: Sequence[Any], data: Data, machine: Machine) -> Teacher | None:
         """Load the teacher that the runs share, with its answers kept where that pays."""
@@ -82,22 +88,13 @@ class TrainChild(Child):
         """Return where to begin: at 0, or at the newest step of which all learners have a checkpoint."""
         if not self.is_resume:
             return Position(0, 0, 0)
-        step = self._common_step(learners)
-        starts = {self._restore(learner, steps_per_epoch, step) for learner in learners}
-        if len(starts) > 1:
-            raise CheckpointError("The runs of this process stopped at different steps. Resume them one by one.")
-        return starts.pop()
+        folders = {learner.name: self.records[learner.name].folder.checkpoints for learner in learners}
+        found = _newest_common(folders)
+        [start] = {self._restore(learner, steps_per_epoch, found[learner.name]) for learner in learners}
+        return start
 
-    def _common_step(self, learners: Sequence[Learner]) -> int | None:
-        """Return the newest step that all learners kept; None where each takes its own newest."""
-        if len(learners) == 1:
-            return None
-        kept = [set(checkpoint.steps(self.records[learner.name].folder.checkpoints)) for learner in learners]
-        return max(set.intersection(*kept), default=None)
-
-    def _restore(self, learner: Learner, steps_per_epoch: int, step: int | None) -> Position:
+    def _restore(self, learner: Learner, steps_per_epoch: int, found: Found | None) -> Position:
         record = self.records[learner.name]
-        found = checkpoint.read(record.folder.checkpoints, step=step)
         if found is None:
             print("There is no checkpoint yet: beginning again at step 0.", flush=True)
             events.truncate(record.folder.events, 0)
@@ -112,6 +109,7 @@ class TrainChild(Child):
             )
         events.truncate(record.folder.events, state["events_offset"])
         start = restore(learner, record, state, tensors)
+        checkpoint.drop_after(record.folder.checkpoints, start.total)
         print(f"Resuming at step {start.total} (epoch {start.epoch + 1}).", flush=True)
         return start
 
@@ -133,6 +131,25 @@ def cache_pays(teacher: Teacher, student_parameters: int) -> bool:
     """Return whether keeping a teacher's answers is worth the disk: it is deterministic, and large for its students."""
     size = sum(parameter.numel() for parameter in teacher.network.parameters())
     return not teacher.is_stochastic and size >= CACHE_FACTOR * student_parameters
+
+
+def _newest_common(folders: Mapping[str, Path]) -> dict[str, Found | None]:
+    """Return the checkpoint of each run at the newest step at which all of them are whole; None if none has any.
+
+    Raises:
+        CheckpointError: If there is no such step.
+    """
+    if len(folders) == 1:
+        return {name: checkpoint.read(folder) for name, folder in folders.items()}
+    kept = [set(checkpoint.steps(folder)) for folder in folders.values()]
+    if not any(kept):
+        return dict.fromkeys(folders)
+    for step in sorted(set.intersection(*kept), reverse=True):
+        try:
+            return {name: checkpoint.read(folder, step=step) for name, folder in folders.items()}
+        except CheckpointError as error:
+            print(error, f"Step {step} is passed over.", flush=True)
+    raise CheckpointError("The runs of this process have no checkpoint of one step. Resume them one by one.")
 
 
 def predictor_of(learner: Learner, spec: Any) -> Teacher:

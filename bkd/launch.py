@@ -35,11 +35,10 @@ def spawn(folders: Sequence[RunFolder], *, resume: bool = False) -> int:
     locks: list[int] = []
     try:
         for folder in folders:
-            locks.append(acquire(folder.lock))  # noqa: PERF401 - those taken are freed if a later one is busy
-        try:
-            log = os.open(folders[0].log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            raise storage_error(folders[0].log, error) from error
+            locks.append(acquire(folder.lock))
+            os.ftruncate(locks[-1], 0)  # whoever had it before owns it no longer
+            folder.stop_request.unlink(missing_ok=True)  # meant for the process before this one
+        log = _open_log(folders)
         try:
             process = subprocess.Popen(
                 _command(folders, locks, resume), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
@@ -48,12 +47,24 @@ def spawn(folders: Sequence[RunFolder], *, resume: bool = False) -> int:
         finally:
             os.close(log)
         for lock in locks:
-            _note_owner(lock, process.pid)
+            _note_owner(lock, process.pid, len(folders))
         threading.Thread(target=process.wait, daemon=True, name="reaper").start()  # no zombies in a long-lived app
     finally:
         for lock in locks:
             os.close(lock)  # the child has its own copy; the lock lives until the last one closes
     return process.pid
+
+
+def _open_log(folders: Sequence[RunFolder]) -> int:
+    """Open the log of a process, that of its first run; the others' say where it is."""
+    first, *others = (folder.log for folder in folders)
+    try:
+        for log in others:
+            with log.open("a", encoding="utf-8") as file:
+                file.write(f"Shares its process with other runs, which print to {first}.\n")
+        return os.open(first, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise storage_error(first, error) from error
 
 
 def _command(folders: Sequence[RunFolder], locks: Sequence[int], resume: bool) -> list[str]:
@@ -62,20 +73,26 @@ def _command(folders: Sequence[RunFolder], locks: Sequence[int], resume: bool) -
     return [sys.executable, "-P", "-m", "bkd", "run", *paths, *flags]
 
 
-def _note_owner(lock: int, pid: int) -> None:
+def _note_owner(lock: int, pid: int, runs: int) -> None:
     os.ftruncate(lock, 0)
-    os.pwrite(lock, orjson.dumps({"pid": pid, "host": this_host()}), 0)
+    os.pwrite(lock, orjson.dumps({"pid": pid, "host": this_host(), "runs": runs}), 0)
 
 
 def owner(folder: RunFolder) -> int | None:
     """Return the process id of the child that holds a run's lock on this host, or None."""
+    note = _owner_note(folder)
+    return int(note["pid"]) if note else None
+
+
+def _owner_note(folder: RunFolder) -> dict[str, Any] | None:
+    """Return what is noted of the child that holds a run's lock: its pid and how many runs share it."""
     if not is_locked(folder.lock):
         return None
     try:
         note = orjson.loads(folder.lock.read_bytes())
     except (OSError, orjson.JSONDecodeError):
         return None
-    return int(note["pid"]) if isinstance(note, dict) and note.get("host") == this_host() else None
+    return note if isinstance(note, dict) and note.get("host") == this_host() else None
 
 
 def grace_s(folder: RunFolder) -> float:
@@ -87,18 +104,20 @@ def grace_s(folder: RunFolder) -> float:
 
 
 def stop_together(folders: Sequence[RunFolder]) -> None:
-    """Stop the runs that share one process, all after the same step; kill the process if it does not answer."""
-    pid = next((found for folder in folders if (found := owner(folder)) is not None), None)
-    if pid is None:
-        return
-    _signal_group(pid, signal.SIGTERM)
-    deadline = max(map(grace_s, folders))
-    if not all(_wait_until_free(folder, deadline) for folder in folders):
-        _signal_group(pid, signal.SIGKILL)
-        for folder in folders:
-            _wait_until_free(folder, MIN_GRACE_S)
+    """Stop runs, those that share a process after the same step; kill a process that does not answer."""
+    _signal_owners(folders, signal.SIGTERM)
+    deadline = time.monotonic() + max(map(grace_s, folders), default=0.0)
+    stuck = [folder for folder in folders if not _wait_until_free(folder, deadline - time.monotonic())]
+    _signal_owners(stuck, signal.SIGKILL)
+    for folder in stuck:
+        _wait_until_free(folder, MIN_GRACE_S)
     for folder in folders:
         settle_stopped(folder)
+
+
+def _signal_owners(folders: Sequence[RunFolder], number: int) -> None:
+    for pid in {pid for folder in folders if (pid := owner(folder)) is not None}:
+        _signal_group(pid, number)
 
 
 def _grace_of_students_s(folder: RunFolder, run: Mapping[str, Any]) -> float:
@@ -111,25 +130,29 @@ def _grace_of_students_s(folder: RunFolder, run: Mapping[str, Any]) -> float:
 def stop(folder: RunFolder, run: Mapping[str, Any], *, wait: bool = True) -> str:
     """Ask a run to finish its step, write a checkpoint and stop; kill it if it does not.
 
-    A run that shares its process with others is asked through `stop.request`, the only one by SIGTERM.
+    A run that shares its process with others is asked through `stop.request`, and never killed: they would die with it.
+    The only one is asked by SIGTERM.
 
     Returns:
-        The status that the run ends with; its status now if `wait` is False.
+        The status that the run ends with; its status now if `wait` is False, or if it shares its process and has not
+        answered yet.
 
     Raises:
         RunBusy: If it is not running here.
     """
-    pid = owner(folder)
-    if pid is None:
+    note = _owner_note(folder)
+    if note is None:
         raise RunBusy(f"{run['id']} is not running on this machine: it is {run['status']}. There is nothing to stop.")
-    if run.get("process_runs", 1) > 1:
+    is_shared = int(note.get("runs", 1)) > 1
+    if is_shared:
         folder.stop_request.touch()
     else:
-        _signal_group(pid, signal.SIGTERM)
+        _signal_group(int(note["pid"]), signal.SIGTERM)
     if not wait:
         return str(run["status"])
-    if not _wait_until_free(folder, max(grace_s(folder), _grace_of_students_s(folder, run))):
-        _signal_group(pid, signal.SIGKILL)
+    is_free = _wait_until_free(folder, max(grace_s(folder), _grace_of_students_s(folder, run)))
+    if not is_free and not is_shared:
+        _signal_group(int(note["pid"]), signal.SIGKILL)
         _wait_until_free(folder, MIN_GRACE_S)
     return settle_stopped(folder)
 

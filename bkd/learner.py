@@ -168,9 +168,10 @@ class Learner:
 
     # ---- training
 
-    def begin_epoch(self, epoch: int) -> None:
-        """Set the learning rate of an epoch."""
-        self.recipe.before_epoch(epoch)
+    def begin_epoch(self, epoch: int, first_step: int = 0) -> None:
+        """Set the learning rate of an epoch, and prepare it unless it is gone on with at a later step."""
+        if first_step == 0:
+            self.recipe.before_epoch(epoch)
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.learning_rate_at(epoch)
 

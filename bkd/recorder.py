@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from bkd import checkpoint
+from bkd.errors import BkdError, StorageError
 from bkd.events import EventWriter
 from bkd.learner import History, Learner, Position
 from bkd.paths import RunFolder
@@ -28,7 +29,7 @@ class Record:
         run: run.json as last written or about to be.
         writer: Of events.jsonl.
         is_ended: Whether a final status was written.
-        on_end: Called once it was.
+        on_end: Called once it was, or could not be.
     """
 
     folder: RunFolder
@@ -50,13 +51,15 @@ class Record:
     def end(self, status: Status, *, message: str | None = None, step: int = 0) -> None:
         """Write a final status to run.json and the events."""
         self.run |= {"status": status.value, "ended": round(time.time(), 3), "message": message}
-        self.save()
         values: dict[str, Any] = {"status": status.value}
         if message:
             values["message"] = message
-        self.writer.write("state", step=step, epoch=int(self.run["epoch"]), values=values, sync=True)
-        self.is_ended = True
-        self.on_end()
+        try:
+            self.save()
+            self.writer.write("state", step=step, epoch=int(self.run["epoch"]), values=values, sync=True)
+        finally:  # it has ended, whether or not that could be written down
+            self.is_ended = True
+            self.on_end()
 
 
 class Recorder:
@@ -84,7 +87,8 @@ class Recorder:
         self.is_stopping = is_stopping
         self.clock = clock
         self._copies = {name: HostCopies() for name in records}
-        self._step_at = self._checkpoint_at = self._looked_at = self._saved_at = clock()
+        self._step_at = self._checkpoint_at = self._looked_at = clock()
+        self._saved_at = dict.fromkeys(records, clock())
         self._step_s = 0.0
         self._checkpoint_s = 0.0
         self._steps_since = 0
@@ -119,16 +123,22 @@ class Recorder:
             checkpoint.write_weights_file(record.folder.best_weights, learner.network.state_dict())
         times = {"time/step_s": self._step_s, "time/checkpoint_s": self._checkpoint_s}
         record.writer.write("epoch", step=position.total + 1, epoch=position.epoch, values=figures | times, sync=True)
+        finite_or_fail(figures["train/loss"] or 0.0, position)
         record.run["epoch"] = position.epoch + 1
         record.run["metrics"] = summary(record.run["metrics"], figures, record.last_figures)
         self._checkpoint(learner, Position(position.epoch + 1, 0, position.total + 1))
-        if self.clock() - self._saved_at >= RUN_FILE_EVERY_S or position.epoch == 0:
-            self._saved_at = self.clock()
+        self._checkpoint_at = self.clock()
+        if self.clock() - self._saved_at[learner.name] >= RUN_FILE_EVERY_S or position.epoch == 0:
+            self._saved_at[learner.name] = self.clock()
             record.save()
 
     def failed(self, learner: Learner, error: Exception) -> None:
-        """Write that a learner cannot go on."""
-        self.records[learner.name].end(Status.FAILED, message=str(error))
+        """Write that a learner cannot go on; where even that cannot be written, the log alone tells."""
+        print(f"{learner.name} failed: {error}", flush=True)
+        try:
+            self.records[learner.name].end(Status.FAILED, message=str(error))
+        except StorageError as second:
+            print(f"{learner.name}: {second}", flush=True)
 
     def after_step(self, active: Sequence[Learner], position: Position) -> Sequence[Learner]:
         """Keep time, write checkpoints that are due, and stop whoever was asked to."""
@@ -137,18 +147,33 @@ class Recorder:
         following = Position(position.epoch, position.step + 1, position.total + 1)
         stopping = self._asked_to_stop(active, now)
         for learner in stopping:
-            self._write_arrived(learner, wait=True)
-            self._checkpoint(learner, following)
-            checkpoint.write_weights_file(self.records[learner.name].folder.last_weights, learner.network.state_dict())
-            self.records[learner.name].end(Status.STOPPED, step=following.total)
+            self._is_written(learner, lambda learner: self._stop(learner, following))
         going_on = [learner for learner in active if learner not in stopping]
         if now - self._checkpoint_at >= self.checkpoint_every_s:
-            for learner in going_on:
-                self._write_arrived(learner, wait=True)
-                self._checkpoint(learner, following)
+            going_on = [one for one in going_on if self._is_written(one, lambda one: self._keep(one, following))]
+            self._checkpoint_at = self.clock()
         return going_on
 
     # ---- stopping and checkpoints
+
+    def _is_written(self, learner: Learner, write: Callable[[Learner], None]) -> bool:
+        """Write something of one learner; what goes wrong is the end of that one, not of the others."""
+        try:
+            write(learner)
+        except BkdError as error:
+            self.failed(learner, error)
+            return False
+        return True
+
+    def _stop(self, learner: Learner, following: Position) -> None:
+        self._keep(learner, following)
+        record = self.records[learner.name]
+        checkpoint.write_weights_file(record.folder.last_weights, learner.network.state_dict())
+        record.end(Status.STOPPED, step=following.total)
+
+    def _keep(self, learner: Learner, following: Position) -> None:
+        self._write_arrived(learner, wait=True)
+        self._checkpoint(learner, following)
 
     def _asked_to_stop(self, active: Sequence[Learner], now: float) -> list[Learner]:
         if self.is_stopping():
@@ -166,9 +191,8 @@ class Recorder:
             "metrics": record.run["metrics"], "last_figures": record.last_figures, "history": vars(learner.history),
         }  # fmt: skip
         checkpoint.write(record.folder.checkpoints, following.total, learner.tensors(), state)
-        self._checkpoint_at = self.clock()
-        self._checkpoint_s = round(self._checkpoint_at - began, 6)
-        self._step_at = self._checkpoint_at  # the next step's time is its own
+        self._step_at = self.clock()  # the next step's time is its own
+        self._checkpoint_s = round(self._step_at - began, 6)
 
 
 def restore(

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from bkd.data.batches import Batch, Batches
-from bkd.errors import TrainingFailed
+from bkd.errors import BkdError, TrainingFailed
 from bkd.learner import Learner, Position, Targets
 from bkd.rng import generator
 from bkd.teachers import Prediction, Teacher
@@ -64,14 +64,15 @@ class Loop:
 def train(learners: Sequence[Learner], loop: Loop, observer: Observer, start: Position) -> None:
     """Train learners on the same batches, with one teacher's pass a batch, from `start` to the last epoch.
 
-    A learner whose loss is not finite, or that raises, is dropped and told of; the others go on.
+    A learner whose loss is not finite, or of whom the observer cannot take note, is dropped and told of; the others
+    go on.
     """
     active = list(learners)
     per_epoch = loop.batches.steps_per_epoch
     for epoch in range(start.epoch, loop.epochs):
         first_step = start.step if epoch == start.epoch else 0
         for learner in active:
-            learner.begin_epoch(epoch)
+            learner.begin_epoch(epoch, first_step)
         for step, batch in enumerate(loop.batches.epoch(epoch, first_step), first_step):
             position = Position(epoch, step, epoch * per_epoch + step)
             targets = ask_teacher(loop, batch, position, "teacher")
@@ -79,7 +80,7 @@ def train(learners: Sequence[Learner], loop: Loop, observer: Observer, start: Po
             for learner in list(active):
                 try:
                     observer.stepped(learner, position, learner.step(targets, position, upcoming))
-                except TrainingFailed as error:
+                except BkdError as error:
                     active.remove(learner)
                     observer.failed(learner, error)
             active = list(observer.after_step(active, position))
@@ -102,7 +103,7 @@ def validate(active: list[Learner], loop: Loop, observer: Observer, epoch: int) 
         figures, is_best = learner.end_epoch(epoch, held_out)
         try:
             observer.epoch_ended(learner, last, figures, is_best=is_best)
-        except TrainingFailed as error:
+        except BkdError as error:
             active.remove(learner)
             observer.failed(learner, error)
 
