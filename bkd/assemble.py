@@ -194,17 +194,20 @@ def make_learner(name: str, spec: LoopSpec, data: Data, machine: Machine, teache
     if isinstance(spec, DistillSpec):
         settings.kd_T, settings.teacher_samples = spec.kd_T, spec.bnn_samples
     if spec.compile:
-        settings.compile_forward = _compiler(recipe, data, machine)
+        settings.compile_forward = _compiler(recipe, data, machine, min(spec.batch_size, len(data.split.train)))
     return Learner(name, recipe, settings, teacher)
 
 
-def _compiler(recipe: Recipe, data: Data, machine: Machine) -> Callable[[Any], Any]:
+def _compiler(recipe: Recipe, data: Data, machine: Machine, batch_size: int) -> Callable[[Any], Any]:
     info = data.images.info
 
     def compile_forward(forward: Any) -> Any:
-        example = torch.zeros(2, info.channels, info.side, info.side, device=machine.device)
         if recipe.posterior is not None:
+            if recipe.posterior.draws_in_passes:
+                machine.decline_compile("torch.compile cannot hold mean-field layers, which draw within a pass")
+                return forward
             recipe.posterior.mean()
+        example = torch.zeros(batch_size, info.channels, info.side, info.side, device=machine.device)
         return try_compile(forward, recipe.network, example, machine)
 
     return compile_forward

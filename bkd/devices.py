@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -30,6 +31,12 @@ class Machine:
         if self.precision is Precision.BF16:
             return torch.autocast(self.device.type, dtype=torch.bfloat16)
         return nullcontext()
+
+    def decline_compile(self, reason: str) -> None:
+        """Train uncompiled from here on, and say why, once."""
+        if self.is_compiled:
+            self.is_compiled = False
+            self.notes.append(f"{reason}: training uncompiled.")
 
     def environment(self) -> dict[str, Any]:
         """Return what run.json records of the machine."""
@@ -111,16 +118,26 @@ Forward = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 def try_compile(forward: Forward, network: nn.Module, example: Tensor, machine: Machine) -> Forward:
-    """Return the compiled forward function if a pass with it works here, else the plain one with a note."""
+    """Return the compiled forward function if a pass with it works here, else the plain one with a note.
+
+    Args:
+        forward: Images -> logits and features.
+        network: What it goes through; gradients and buffers are afterwards as before the trial pass.
+        example: A batch of the size of training: another size would be compiled again.
+        machine: Told if it does not work. Where compiling was declined before, it is not tried again.
+    """
+    if not machine.is_compiled:
+        return forward
     buffers = [(buffer, buffer.clone()) for buffer in network.buffers()]
     try:
         compiled: Forward = torch.compile(forward)
-        with machine.autocast():
+        with machine.autocast(), warnings.catch_warnings():
+            # Drawn weights are no leaves of the autograd graph; the compiler looks for their gradient all the same.
+            warnings.filterwarnings("ignore", message="The .grad attribute of a Tensor that is not a leaf")
             logits, _ = compiled(example)
         logits.float().sum().backward()  # type: ignore[no-untyped-call]
     except Exception as error:  # the compiler raises whatever its back end raises
-        machine.is_compiled = False
-        machine.notes.append(f"torch.compile does not work here ({type(error).__name__}): training uncompiled.")
+        machine.decline_compile(f"torch.compile does not work here ({type(error).__name__})")
         compiled = forward
     network.zero_grad(set_to_none=True)
     with torch.no_grad():

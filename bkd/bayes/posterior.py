@@ -33,6 +33,11 @@ class WeightPosterior:
         self._frozen: list[Any] | None = None
         self._frozen_versions: list[int] = []
 
+    @property
+    def draws_in_passes(self) -> bool:
+        """Whether passes in training mode take random numbers themselves, from the generator that `draw` was given."""
+        return any(isinstance(layer, FFGLayer) for layer in self.layers)
+
     def draw(self, generator: torch.Generator) -> None:
         """Set one weight draw, with its autograd graph, shared by every image of the passes that follow.
 
