@@ -54,13 +54,15 @@ class Machine:
 
 
 def open_machine(spec: DataSpec) -> Machine:
-    """Return the machine for a run and set PyTorch to deterministic kernels.
+    """Return the machine for a run; set PyTorch to deterministic kernels and to the threads that the run is given.
 
     Raises:
         SpecError: If the device is not there.
     """
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
+    if (threads := getattr(spec, "threads", None)) is not None:
+        torch.set_num_threads(threads)
     device = _device(spec.device)
     machine = Machine(device, spec.precision, getattr(spec, "compile", False))
     if spec.precision is Precision.BF16 and not _has_bf16(device):

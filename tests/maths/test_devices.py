@@ -149,6 +149,16 @@ def test_a_device_that_is_not_there_is_refused() -> None:
         open_machine(spec_of(device="cuda:77"))
 
 
+def test_threads_are_the_runs_own() -> None:
+    before = torch.get_num_threads()
+    try:
+        assert open_machine(spec_of(threads=3)).environment()["threads"] == 3
+        assert torch.get_num_threads() == 3
+        assert open_machine(spec_of()).environment()["threads"] == 3  # unset: as it is
+    finally:
+        torch.set_num_threads(before)
+
+
 def run_here(tmp_path: Path, **values: Any) -> tuple[dict[str, Any], list[str]]:
     """Run a child's work in this process; return run.json and what the run's log events say."""
     from bkd import actions
