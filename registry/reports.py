@@ -7,6 +7,11 @@ from typing import Any
 
 from registry.rows import ROW_FIELDS, Row, expected_row, fault_of
 
+_UNSETTLED = frozenset({"queued", "running", "lost"})
+"""States in which a row is not the last word: whoever shows such a run looks into its folder."""
+_AHEAD = frozenset({"status", "epoch", "metrics", "started", "host"})
+"""What the folder of an unsettled run may know better than its row."""
+
 
 @dataclass(frozen=True)
 class Disagreement:
@@ -90,10 +95,10 @@ def compare(rows: Iterable[Row], expected: Mapping[str, Row], skipped: list[str]
 
 
 def _differences(row: Row, expected: Row) -> list[Disagreement]:
-    # While a run goes on its folder is ahead of its row; that is how it is meant.
-    live = {"epoch", "metrics"} if expected["status"] == "running" else set()
+    # While a run goes on, and after its process was killed, its folder is ahead of its row; that is how it is meant.
+    ahead = _AHEAD if {row.get("status"), expected["status"]} <= _UNSETTLED else frozenset()
     return [
         Disagreement(row["id"], expected["path"], name, row.get(name), expected[name])
         for name in ROW_FIELDS
-        if name not in live and row.get(name) != expected[name]
+        if name not in ahead and row.get(name) != expected[name]
     ]

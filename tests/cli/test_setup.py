@@ -95,6 +95,19 @@ def test_check_agrees_until_something_differs(root, bkd):
     assert bkd("registry", "check").code == 0
 
 
+def test_a_killed_run_is_no_disagreement(root, bkd):
+    """Its row says running, its folder that nobody holds its lock: it is lost, and the registry is as it should be."""
+    from bkd.runfile import read_run, write_run
+
+    run = root.teacher("aaaa1111", status="running", epoch=1)
+    write_run(root.folder(run), read_run(root.folder(run)) | {"epoch": 2})
+    assert bkd("list", "--json").json[0]["status"] == "lost"
+    answer = bkd("registry", "check")
+    assert (answer.code, answer.out) == (0, "The registry agrees with 1 run folder.\n")
+    root.store.registry.update("aaaa1111", status="done")
+    assert "status is done in the registry, lost in" in bkd("registry", "check").out
+
+
 def test_a_damaged_registry_is_an_error_of_check_and_mended_by_rebuild(root, bkd):
     root.teacher("aaaa1111", tags=["kept"])
     (root.path / "registry.json").write_text("no json")

@@ -219,11 +219,20 @@ class TestCheckAndRebuild:
         ]
         assert registry.rows() == before
 
-    def test_a_live_run_may_be_ahead_of_its_row(self, registry: Registry) -> None:
-        registry.put(row("live", status="running", epoch=1))
-        run = run_dict("live", status="running", epoch=2)
-        assert registry.check([run], always).is_good
-        assert [d.field for d in registry.check([run], never).disagreements] == ["status", "epoch"]
+    @pytest.mark.parametrize("in_row", ["queued", "running", "lost"])
+    @pytest.mark.parametrize("is_alive", [always, never])
+    def test_an_unfinished_run_may_be_ahead_of_its_row(self, registry: Registry, in_row: str, is_alive: Any) -> None:
+        """It goes on, or its process was killed and nobody could tell the registry: neither asks for a rebuild."""
+        registry.put(row("live", status=in_row, epoch=1))
+        run = run_dict("live", status="running", epoch=2, started=5.0, host="here", metrics={"val/acc": 0.5})
+        assert registry.check([run], is_alive).is_good
+        assert [d.field for d in registry.check([run | {"trial": 7}], is_alive).disagreements] == ["trial"]
+
+    @pytest.mark.parametrize(("in_row", "in_run"), [("done", "running"), ("running", "done"), ("lost", "stopped")])
+    def test_a_finished_state_is_the_last_word(self, registry: Registry, in_row: str, in_run: str) -> None:
+        registry.put(row("live", status=in_row, epoch=1))
+        report = registry.check([run_dict("live", status=in_run, epoch=2)], always)
+        assert [d.field for d in report.disagreements] == ["status", "epoch"]
 
 
 class TestBadFiles:
