@@ -91,6 +91,11 @@ class MetricRow:
         """The metric's key."""
         return self.metric.keys[0]
 
+    @property
+    def is_ratio(self) -> bool:
+        """Whether the means are ratios of sums: a mean of ratios would be ruled by the smallest denominators."""
+        return self.key.rpartition("/")[2] in _SHARES_OF_NOISE
+
 
 def group_runs(compared: Compared, defaults: Defaults) -> list[RunGroup]:
     """Return the runs in groups, in the order in which the first run of each was named; runs that are done count."""
