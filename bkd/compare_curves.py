@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,20 @@ class Points:
     """A curve: x ascending and finite, (n,); y, (n,), NaN where the run had no finite value."""
 
     x: Floats
+    y: Floats
+
+
+class Columns(NamedTuple):
+    """A curve by all that it can be aligned by: arrays (n,), steps ascending.
+
+    Attributes:
+        steps: Taken since the run began.
+        epochs: Done, None while it is not known how many steps one has.
+        y: Values, NaN where the run had no finite one.
+    """
+
+    steps: Floats
+    epochs: Floats | None
     y: Floats
 
 
@@ -107,23 +121,27 @@ class MetricCurve:
         if grown.size:
             self._parts[kind].append(grown)
 
-    def points(self, axis: Axis) -> Points | None:
+    def columns(self) -> Columns | None:
         """Return the curve: of single steps if there are, else of epochs; None without a point."""
         for kind in _KINDS:
             if parts := self._parts[kind]:
                 parts[:] = [np.concatenate(parts, axis=1)]
-                return _ordered(self._positions(kind, parts[0], axis), parts[0][2])
+                steps, epochs, y = _ordered(parts[0])
+                return Columns(steps, self._epochs_done(kind, steps, epochs), np.where(np.isfinite(y), y, np.nan))
         return None
 
-    def _positions(self, kind: str, columns: Floats, axis: Axis) -> Floats:
-        """Return x: an epoch's figures stand at its end, a step's at the share of its epoch that is done."""
-        steps: Floats = columns[0]
-        epochs: Floats = columns[1]
-        if axis is Axis.STEP:
-            return steps
+    def points(self, axis: Axis) -> Points | None:
+        """Return the curve by one axis; None without a point, and where the axis is not known."""
+        if (found := self.columns()) is None:
+            return None
+        x = found.steps if axis is Axis.STEP else found.epochs
+        return None if x is None else Points(*_ordered(np.stack([x, found.y])))
+
+    def _epochs_done(self, kind: str, steps: Floats, epochs: Floats) -> Floats | None:
+        """Return how many epochs were done: an epoch's figures stand at its end, a step's within it."""
         if kind == "epoch":
             return epochs + 1
-        return steps / self._steps_per_epoch if self._steps_per_epoch else epochs
+        return steps / self._steps_per_epoch if self._steps_per_epoch else None
 
 
 def _is_count(value: Any) -> bool:
@@ -134,15 +152,14 @@ def _number(value: Any) -> float:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else np.nan
 
 
-def _ordered(x: Floats, y: Floats) -> Points:
-    """Return points by ascending x; of several at one place the last."""
-    y = np.where(np.isfinite(y), y, np.nan)
+def _ordered(columns: Floats) -> Floats:
+    """Return columns (k, n) by ascending values of the first; of several at one place the last."""
+    x = columns[0]
     if (x[1:] > x[:-1]).all():
-        return Points(x, y)
-    order = np.argsort(x, kind="stable")
-    x, y = x[order], y[order]
-    is_last = np.append(x[1:] > x[:-1], True)
-    return Points(x[is_last], y[is_last])
+        return columns
+    columns = columns[:, np.argsort(x, kind="stable")]
+    is_last = np.append(columns[0, 1:] > columns[0, :-1], True)
+    return columns[:, is_last]
 
 
 # ---- a common grid

@@ -75,6 +75,8 @@ def test_epochs_end_where_they_end_and_steps_lie_between():
     assert shown(curve_of(*steps, *ends), Axis.EPOCH)[0] == [n / 4 for n in range(1, 9)]
     assert shown(curve_of(*steps, *ends, key="val/acc"), Axis.EPOCH) == ([1, 2], [0.1, 0.2])
     assert shown(curve_of(*steps[:3], steps_per_epoch=4), Axis.EPOCH)[0] == [0.25, 0.5, 0.75]
+    assert shown(curve_of(*steps[:3]), Axis.EPOCH) is None
+    assert curve_of(*steps[:3]).columns().epochs is None
 
 
 def test_records_that_are_none_are_passed_over():
