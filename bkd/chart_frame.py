@@ -17,6 +17,12 @@ AXIS = 0
 MARK = -1
 """Paint of the line that marks a column."""
 
+LEVEL = -2
+"""Paint of a line at a value that does not change."""
+
+NUM_COLOURS = 4
+"""Series beyond so many repeat the colours, in lines of another pattern."""
+
 SGR_SERIES = ("96", "93", "95", "92")
 SGR_AXIS = "90"
 MERGE_CELLS = 6
@@ -41,7 +47,7 @@ class Run(NamedTuple):
 
     @property
     def series(self) -> int | None:
-        """Index of the drawn series; None for axes, labels and the mark."""
+        """Index of the drawn series; None for axes, labels, levels and the mark."""
         return (self.paint - 1) // 2 if self.paint > AXIS else None
 
     @property

@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bkd.chart_axis import Range
+from bkd.chart_lane import Array, Indices
+from bkd.chart_scene import Curve
 
-Array = NDArray[np.float64]
+Pattern = tuple[int, int]
 Dots = NDArray[np.bool_]
 Bits = NDArray[np.uint8]
 
@@ -23,6 +25,10 @@ FAR = 1e12
 BRAILLE = 0x2800
 DOT_BITS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """The bit of each dot (row, column) in a braille character's code."""
+
+SOLID: Pattern = (1, 1)
+PATTERNS: tuple[Pattern, ...] = (SOLID, (6, 10), (2, 4), (10, 12))
+"""How many dot columns of how many a line is drawn in: solid, dashes, dots, long dashes."""
 
 
 @dataclass(frozen=True)
@@ -54,58 +60,45 @@ class Grid:
             return np.clip((high - scaled) * ((self.rows - 1) / (high - low)), -FAR, FAR)
 
 
-@dataclass(frozen=True)
-class Curve:
-    """A curve's finite points, ordered by x.
-
-    Attributes:
-        x: positions, (n,).
-        y: values, (n,).
-        starts: indices of the points to which no line leads from the point before, ascending, the first is 0.
-    """
-
-    x: Array
-    y: Array
-    starts: NDArray[np.intp]
-
-
-def curve(x: Array, y: Array) -> Curve:
-    """Drop the points whose y is not finite; what lay on either side of one is not joined.
-
-    Args:
-        x: positions, (n,), ascending, finite.
-        y: values, (n,), NaN or infinite where there is a gap.
-    """
-    finite = np.isfinite(y)
-    if finite.all():
-        return Curve(x, y, np.zeros(min(y.size, 1), dtype=np.intp))
-    kept = np.flatnonzero(finite)
-    return Curve(x[kept], y[kept], np.flatnonzero(np.diff(kept, prepend=-2) > 1))
-
-
-def line_dots(line: Curve, grid: Grid) -> Dots:
+def line_dots(line: Curve, grid: Grid, pattern: Pattern = SOLID) -> Dots:
     """Draw a curve, and a block of 2 x 2 dots for a point that no line touches.
 
     Returns:
         Dots that are set, (rows, columns).
     """
-    dots = _fill(*_spans(line, grid), grid)
-    alone = line.starts[np.diff(line.starts, append=line.y.size) == 1]
-    column, row = np.rint(grid.column(line.x[alone])), np.rint(grid.row(line.y[alone]))
-    seen = (column >= 0) & (column < grid.columns) & (row >= 0) & (row < grid.rows)
-    left, top = column[seen].astype(np.intp) & ~1, row[seen].astype(np.intp) & ~1
-    for across in range(2):
-        for down in range(2):
-            dots[top + down, left + across] = True
+    edges, first = _bounds(line, grid)
+    dots = _fill(*_spans(line, grid, edges, first), grid)
+    if pattern != SOLID:
+        on, period = pattern
+        dots &= np.arange(grid.columns) % period < on
+    alone = line.lane.lonely(int(first[0]), int(first[-1]))
+    if alone.size:
+        draw_blocks(dots, np.rint(grid.column(line.x[alone])), np.rint(grid.row(line.lane.values[alone])))
     return dots
 
 
 def band_dots(low: Curve, high: Curve, grid: Grid) -> Dots:
     """Fill the space between two curves with every fourth dot, a pattern that stays put while the curves grow."""
-    (low_top, low_bottom), (high_top, high_bottom) = _spans(low, grid), _spans(high, grid)
+    edges, first = _bounds(low, grid)
+    (low_top, low_bottom), (high_top, high_bottom) = (_spans(end, grid, edges, first) for end in (low, high))
     dots = _fill(np.fmin(low_top, high_top), np.fmax(low_bottom, high_bottom), grid)
     row, column = np.ogrid[: grid.rows, : grid.columns]
     return np.asarray(dots & ((2 * column + row) % 4 == 0), dtype=np.bool_)
+
+
+def level_dots(value: float, grid: Grid) -> Dots:
+    """Draw a dashed line across the whole plot at a value; nothing where it lies outside."""
+    dots = np.zeros((grid.rows, grid.columns), dtype=np.bool_)
+    row = round(float(grid.row(np.array(value))))
+    if 0 <= row < grid.rows:
+        dots[row] = np.arange(grid.columns) % (2 * DOTS_ACROSS) < DOTS_ACROSS
+    return dots
+
+
+def thinned(dots: Dots) -> Dots:
+    """Keep every other dot, so that they look faint without a colour of their own."""
+    row, column = np.ogrid[: dots.shape[0], : dots.shape[1]]
+    return np.asarray(dots & ((row + column) % 2 == 0), dtype=np.bool_)
 
 
 def pack(dots: Dots) -> Bits:
@@ -119,33 +112,47 @@ def pack(dots: Dots) -> Bits:
     return bits
 
 
-def _spans(line: Curve, grid: Grid) -> tuple[Array, Array]:
-    """Return the highest and the lowest dot row that a curve reaches in each dot column, NaN where it is absent."""
-    top, bottom = np.full(grid.columns, np.nan), np.full(grid.columns, np.nan)
-    if line.x.size == 0:
-        return top, bottom
+def crossings(line: Curve, grid: Grid) -> Array:
+    """Return the dot row at which a curve's line passes each column edge, (columns + 1,), NaN where none does."""
+    return _crossings(line, grid, *_bounds(line, grid))
+
+
+def _bounds(line: Curve, grid: Grid) -> tuple[Array, Indices]:
+    """Return the column edges and the first of the curve's points in or right of each column, (columns + 1,) each."""
     edges = grid.edges()
-    first = np.searchsorted(line.x, edges)  # the first point in or right of each column, (columns + 1,)
-    held = np.flatnonzero(first[1:] > first[:-1])
-    if held.size:
-        inside = line.y[: first[-1]]
-        top[held] = grid.row(np.maximum.reduceat(inside, first[held]))
-        bottom[held] = grid.row(np.minimum.reduceat(inside, first[held]))
+    return edges, line.x.before(edges)
+
+
+def _spans(line: Curve, grid: Grid, edges: Array, first: Indices) -> tuple[Array, Array]:
+    """Return the highest and the lowest dot row that a curve reaches in each dot column, NaN where it is absent."""
+    if len(line.x) == 0:
+        return np.full(grid.columns, np.nan), np.full(grid.columns, np.nan)
+    low, high = line.lane.extremes(first)
+    top, bottom = grid.row(high), grid.row(low)
     crossing = _crossings(line, grid, edges, first)
     for side in (crossing[:-1], crossing[1:]):  # a line through an edge belongs to the columns on both of its sides
         top, bottom = np.fmin(top, side), np.fmax(bottom, side)
     return top, bottom
 
 
-def _crossings(line: Curve, grid: Grid, edges: Array, first: NDArray[np.intp]) -> Array:
-    """Return the dot row at which the curve's line passes each column edge, NaN where none does."""
-    after = np.minimum(first, line.x.size - 1)
+def _crossings(line: Curve, grid: Grid, edges: Array, first: Indices) -> Array:
+    """Return the dot row at which the curve's line passes each column edge, NaN where none does or a gap lies there."""
+    after = np.minimum(first, len(line.x) - 1)
     before = np.maximum(after - 1, 0)
-    passes = (first > 0) & (first < line.x.size) & ~np.isin(after, line.starts)
+    passes = (first > 0) & (first < len(line.x))
     run = np.where(passes, line.x[after] - line.x[before], 1.0)
     share = (edges - line.x[before]) / run
-    start = grid.row(line.y[before])
-    return np.where(passes, start + (grid.row(line.y[after]) - start) * share, np.nan)
+    start = grid.row(line.lane.values[before])
+    return np.where(passes, start + (grid.row(line.lane.values[after]) - start) * share, np.nan)
+
+
+def draw_blocks(dots: Dots, columns: Array, rows: Array) -> None:
+    """Set blocks of 2 x 2 dots, those outside left out."""
+    seen = (columns >= 0) & (columns < dots.shape[1]) & (rows >= 0) & (rows < dots.shape[0])
+    left, top = columns[seen].astype(np.intp) & ~1, rows[seen].astype(np.intp) & ~1
+    for across in range(2):
+        for down in range(2):
+            dots[top + down, left + across] = True
 
 
 def _fill(top: Array, bottom: Array, grid: Grid) -> Dots:

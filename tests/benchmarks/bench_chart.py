@@ -12,7 +12,7 @@ import time
 
 import numpy as np
 
-from bkd.chart import Series, draw
+from bkd.chart import Look, Series, draw
 from bkd.chart_frame import Frame
 
 SERIES, ROUNDS, TARGET_MS = 4, 15, 11.0
@@ -77,8 +77,8 @@ def main() -> None:
     loop_ms = (time.perf_counter() - start) * 1000 * SERIES
     check_envelope(series[0], frame, found)
     for name, options in CASES.items():
-        draw_ms = median_ms(lambda options=options: draw(series, width=width, height=height, **options))
-        rows_ms = median_ms(lambda options=options: draw(series, width=width, height=height, **options).rows())
+        draw_ms = median_ms(lambda options=options: draw(series, width=width, height=height, look=Look(**options)))
+        rows_ms = median_ms(lambda options=options: draw(series, width=width, height=height, look=Look(**options)).rows())
         figures = {"case": name, "points": points, "draw_ms": round(draw_ms, 2), "with_rows_ms": round(rows_ms, 2)}
         print(json.dumps({**figures, "target_ms": TARGET_MS, "times_faster_than_loop": round(loop_ms / draw_ms)}))
 

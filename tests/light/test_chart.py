@@ -8,12 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bkd.chart import Series, ansi_lines, draw, ema
+from bkd import chart
+from bkd.chart import Look, Series, ansi_lines, ema
 from bkd.chart_axis import growing_range, label, nice_step, ticks, value_range
 from bkd.chart_frame import MARK, faint_paint, line_paint
 from bkd.chart_raster import DOT_BITS
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
+
+
+def draw(series, *, width, height, **look):
+    return chart.draw(series, width=width, height=height, look=Look(**look))
 
 
 def dots(frame):

@@ -4,15 +4,16 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
-from bkd.chart import Series, ema
+from bkd.chart import Look, Series, ema
 from tui.theme import ThemedApp
-from tui.widgets.chart_heading import Heading, nearest_x, value_text
+from tui.widgets import chart_values
+from tui.widgets.chart_heading import Entry, Heading
+from tui.widgets.chart_values import nearest_x
 from tui.widgets.chart_view import LEGEND_PERIOD_S, SMOOTHINGS, ChartSlice, ChartView
 from tui.widgets.chart_window import Window
 
@@ -39,6 +40,10 @@ class ChartApp(ThemedApp):
 
     def action_note_escape(self):
         self.escapes += 1
+
+
+def value_text(series, x=None, smoothing=0.0):
+    return chart_values.value_text(series, Look(smoothing=smoothing), x)
 
 
 def lines(chart):
@@ -90,7 +95,7 @@ async def test_the_legend_names_the_last_values_and_the_crosshair_reads_any():
         middle = app.chart.crosshair
         assert 90 < middle < 110
         assert f"step {round(middle)}" in lines(app.chart)[0]
-        nearest = value_text(loss(200), 0, round(middle))
+        nearest = value_text(loss(200), round(middle))
         assert f"train {nearest}" in lines(app.chart)[0]
         assert any("│" in line[10:] for line in lines(app.chart)[1:])
         await pilot.press("right")
@@ -138,24 +143,6 @@ async def test_log_axis_and_smoothing():
             assert ("smooth" in lines(app.chart)[0]) == (smoothing > 0)
 
 
-async def test_mouse_points_drags_and_zooms_where_it_is():
-    app = ChartApp()
-    async with app.run_test(size=(80, 20)) as pilot:
-        app.chart.set_series([loss(200)])
-        await pilot.click(ChartView, offset=(43, 8))
-        plot = app.chart.line(1) and app.chart._plot
-        assert app.chart.crosshair == plot.x_at(43)
-        part = app.chart.query(ChartSlice).first()
-        assert part.left == 0
-        for kind, zoomed in ((events.MouseScrollUp, True), (events.MouseScrollDown, False)):
-            part.post_message(kind(part, 9, 5, 0, 1, 0, False, False, False, screen_x=9, screen_y=5))
-            await pilot.pause()
-            assert (app.chart.window.chosen is not None) == zoomed
-        part.post_message(events.MouseMove(part, 9, 5, 0, 0, 1, False, False, False, screen_x=9, screen_y=5))
-        await pilot.pause()
-        assert app.chart.crosshair == plot.x_at(9)
-
-
 async def test_an_appended_point_repaints_a_few_cells_and_the_legend_once_a_second():
     app = ChartApp()
     async with app.run_test(size=(120, 30)) as pilot:
@@ -182,10 +169,10 @@ async def test_the_legend_catches_up_when_points_stop():
         app.chart.set_series([loss(300)])
         app.now += LEGEND_PERIOD_S - 0.01
         app.chart.set_series([loss(302)])
-        assert value_text(loss(302), 0, None) not in lines(app.chart)[0]
+        assert value_text(loss(302)) not in lines(app.chart)[0]
         app.now += 1
         await pilot.pause(0.05)
-        assert value_text(loss(302), 0, None) in lines(app.chart)[0]
+        assert value_text(loss(302)) in lines(app.chart)[0]
 
 
 class Front(Screen):
@@ -221,7 +208,7 @@ async def test_nothing_is_drawn_out_of_view_and_the_newest_on_return(hide, monke
             app.pop_screen()
         await pilot.pause()
         assert len(drawn) == 1
-        assert value_text(loss(99), 0, None) in lines(app.chart)[0]
+        assert value_text(loss(99)) in lines(app.chart)[0]
 
 
 async def test_a_chart_behind_a_dialog_goes_on():
@@ -232,7 +219,7 @@ async def test_a_chart_behind_a_dialog_goes_on():
         await pilot.pause()
         app.now += 5
         app.chart.set_series([loss(90)])
-        assert value_text(loss(90), 0, None) in lines(app.chart)[0]
+        assert value_text(loss(90)) in lines(app.chart)[0]
 
 
 async def test_themes_and_focus_change_colours_not_text():
@@ -254,9 +241,17 @@ async def test_themes_and_focus_change_colours_not_text():
         assert app.chart.line(0) != before
 
 
+def entry(name, value):
+    return Entry(name, value, "━", "series-1")
+
+
+def heading_texts(heading, width, most=1):
+    return ["".join(piece.text for piece in line) for line in heading.lines(width, most)]
+
+
 def test_a_short_heading_leaves_out_settings_then_values_then_names():
-    heading = Heading("Loss", ["train", "val"], ["0.1234", "0.2345"], ["log"])
-    texts = ["".join(piece.text for piece in heading.pieces(width)) for width in (60, 40, 25, 15, 3, 1)]
+    heading = Heading("Loss", [entry("train", "0.1234"), entry("val", "0.2345")], ["log"])
+    texts = [heading_texts(heading, width)[0] for width in (60, 40, 25, 15, 3, 1)]
     assert [len(text) for text in texts] == [60, 40, 25, 15, 3, 1]
     assert "log" in texts[0]
     assert "0.2345" in texts[1]
@@ -266,23 +261,39 @@ def test_a_short_heading_leaves_out_settings_then_values_then_names():
     assert "…" in texts[3]
 
 
+def test_a_long_legend_takes_further_lines_where_there_are_any():
+    heading = Heading("Loss", [entry(f"run {n}", "0.1234") for n in range(6)], ["log"])
+    one, two, many = (heading_texts(heading, 50, most) for most in (1, 2, 9))
+    assert "…" in one[0] or "0.1234" not in one[0]
+    assert [len(line) for line in two] == [50, 50]
+    assert "log" in many[-1]
+    assert all(f"run {n} 0.1234" in "".join(many) for n in range(6))
+    assert len(many) < 6
+
+
+def test_with_a_crosshair_values_outlive_names():
+    heading = Heading("Loss", [entry("a long name of a run", "0.1234")], [], at="step 5")
+    assert heading_texts(heading, 28)[0].split() == ["Loss", "step", "5", "━", "0.1234"]
+
+
 def test_foreign_names_are_made_harmless():
-    text = "".join(piece.text for piece in Heading("\x1b[31mLoss", ["a\nb"], ["1"], []).pieces(30))
+    text = heading_texts(Heading("\x1b[31mLoss", [entry("a\nb", "1")], []), 30)[0]
     assert text.isprintable()
 
 
 def test_values_are_read_where_the_crosshair_is_and_as_drawn():
     series = Series("a", [0, 1, 2, np.nan], [1.0, np.nan, 3.0, 9.0])
-    assert [value_text(series, 0, x) for x in (-5, 0.9, 7)] == ["1", "nan", "3"]
-    assert value_text(Series("a", [], []), 0, 1.0) == "-"
+    assert [value_text(series, x) for x in (-0.9, 0.9, 2.9)] == ["1", "nan", "3"]
+    assert [value_text(series, x) for x in (-5, 7)] == ["-", "-"]
+    assert value_text(Series("a", [], []), 1.0) == "-"
     noisy = Series("a", np.arange(9000), np.random.default_rng(0).normal(size=9000))
-    assert float(value_text(noisy, 0.99, None)) == pytest.approx(ema(noisy.y, 0.99)[-1], rel=1e-3)
+    assert float(value_text(noisy, smoothing=0.99)) == pytest.approx(ema(noisy.y, 0.99)[-1], rel=1e-3)
 
 
 def test_the_place_that_is_named_is_that_of_a_recorded_point():
     train, val = Series("train", [1, 2, np.nan, 9], [4.0, 3.0, 2.0, 1.0]), Series("val", [4], [2.0])
-    assert [nearest_x([train, val], x) for x in (-5, 1.7, 3.1, 30)] == [1, 2, 4, 9]
-    assert nearest_x([Series("a", [], [])], 0.5) == 0.5
+    assert [nearest_x([train, val], "step", x) for x in (-5, 1.7, 3.1, 30)] == [1, 2, 4, 9]
+    assert nearest_x([Series("a", [], [])], "step", 0.5) == 0.5
 
 
 def test_windows_stay_inside_and_keep_the_point_under_the_pointer():

@@ -1,106 +1,123 @@
-"""The line over a chart: its title, the legend with values, and the settings that are on."""
+"""The lines over a chart: its title, the legend with values, and the settings that are on."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from bkd.chart import Series
-from bkd.chart_smoothing import ema
-from bkd.text import cell_width, clean, fit, number
-
-KEY = "━"
-"""A series' sign in the legend, in its colour."""
+from bkd.text import cell_width, clean, fit
 
 VALUE_CELLS = 7
 """A value takes at least these, so that what stands behind it stays where it is while the value changes."""
 
-NEGLIGIBLE = 1e-9
-"""Weight in the moving average below which an older value does not change what is read."""
+GAP = "  "
+CHOSEN = " ▸"
+"""What stands before an entry, and before the chosen one."""
 
 
 class Piece(NamedTuple):
-    """Text and the component class, without prefix, that colours it."""
+    """Text, the component class without prefix that colours it, and the legend entry that it belongs to."""
 
     text: str
     tone: str
+    entry: str | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry of the legend.
+
+    Attributes:
+        name: of a series or a level.
+        value: as text; empty for none.
+        sign: how its line looks.
+        tone: component class, without prefix, that colours the sign.
+        is_chosen: whether keys act on it.
+    """
+
+    name: str
+    value: str
+    sign: str
+    tone: str
+    is_chosen: bool = False
+
+    def pieces(self) -> list[Piece]:
+        """Return the entry in its full width."""
+        lead = Piece(CHOSEN, "mark", self.name) if self.is_chosen else Piece(GAP, "text", self.name)
+        words = (clean(self.name), f"{self.value:<{VALUE_CELLS}}" if self.value else "")
+        text = "".join(f" {word}" for word in words if word)
+        return [lead, Piece(self.sign, self.tone, self.name), Piece(text, "text", self.name)]
 
 
 @dataclass(frozen=True)
 class Heading:
-    """What the line says.
+    """What the lines say.
 
     Attributes:
         title: the chart's name with its unit.
-        names: of the series.
-        values: of the series, as text.
+        entries: the legend.
         settings: words for what differs from the plain view, "log" or "zoom".
         at: where the values are from, "step 1240"; empty for the last ones.
     """
 
     title: str
-    names: Sequence[str]
-    values: Sequence[str]
+    entries: Sequence[Entry]
     settings: Sequence[str]
     at: str = ""
 
-    def pieces(self, width: int) -> list[Piece]:
-        """Return the line in exactly `width` cells; where room is short settings go first, then values, then names."""
-        legend = list(zip(self.names, self.values, strict=True))
-        for settings, with_values in ((self.settings, True), ((), True), ((), False)):
-            line = self._line(legend if with_values else [(name, "") for name in self.names], settings)
-            if (spare := width - sum(cell_width(piece.text) for piece in line)) >= 0:
-                return [*line, Piece(" " * spare, "text")]
-        return _cut(self._line([("", value) for value in self.values] if self.at else legend, ()), width)
+    def lines(self, width: int, most: int = 1) -> list[list[Piece]]:
+        """Return up to `most` lines of exactly `width` cells.
 
-    def _line(self, legend: Sequence[tuple[str, str]], settings: Sequence[str]) -> list[Piece]:
-        """Return the pieces at their full widths."""
-        line = [Piece(clean(self.title), "title")]
-        if self.at:
-            line.append(Piece(f"  {self.at}", "mark"))
-        for index, (name, value) in enumerate(legend):
-            line.append(Piece(f"  {KEY}", f"series-{index % 4 + 1}"))
-            words = (clean(name), f"{value:<{VALUE_CELLS}}" if value else "")
-            line.append(Piece("".join(f" {word}" for word in words if word), "text"))
+        Where room is short settings go first, then values, then, with an ellipsis, what is last.
+        """
+        without_values = [replace(entry, value="") for entry in self.entries]
+        for entries, settings in ((self.entries, self.settings), (self.entries, ()), (without_values, ())):
+            lines = _broken(self._atoms(entries, settings), width)
+            if len(lines) <= most and all(_cells(line) <= width for line in lines):
+                return [_filled(line, width) for line in lines]
+        entries = self.entries
+        if self.at:  # values are what the crosshair is for
+            entries = [replace(entry, name="") for entry in entries]
+        lines = _broken(self._atoms(entries, ()), width)
+        rest = [piece for line in lines[most - 1 :] for piece in line]
+        return [*(_filled(line, width) for line in lines[: most - 1]), _cut(rest, width)]
+
+    def _atoms(self, entries: Sequence[Entry], settings: Sequence[str]) -> Iterator[list[Piece]]:
+        """Yield what no line end may part."""
+        title = [Piece(clean(self.title), "title")]
+        yield [*title, Piece(GAP + clean(self.at), "mark")] if self.at else title
+        for entry in entries:
+            yield entry.pieces()
         if settings:
-            line.append(Piece("  " + " ".join(settings), "text"))
-        return line
+            yield [Piece(GAP + " ".join(settings), "text")]
 
 
-def value_text(series: Series, smoothing: float, x: float | None) -> str:
-    """Return a series' value at the point nearest to x, or its last one, smoothed as it is drawn."""
-    ys = np.asarray(series.y, dtype=np.float64)
-    if ys.size == 0:
-        return "-"
-    at = ys.size - 1 if x is None else _nearest(np.asarray(series.x, dtype=np.float64), x)
-    reach = int(math.log(NEGLIGIBLE) / math.log(smoothing)) if smoothing else 0
-    return number(float(ema(ys[max(0, at - reach) : at + 1], smoothing)[-1]))
+def _broken(atoms: Iterator[list[Piece]], width: int) -> list[list[Piece]]:
+    """Put atoms into lines, a new one where the next does not fit."""
+    lines: list[list[Piece]] = [[]]
+    for atom in atoms:
+        if lines[-1] and _cells(lines[-1]) + _cells(atom) > width:
+            lines.append([])
+        lines[-1] += atom
+    return lines
 
 
-def nearest_x(series: Sequence[Series], x: float) -> float:
-    """Return where the point nearest to x lies, of any series; x itself where there is none."""
-    places = [np.asarray(one.x, dtype=np.float64) for one in series]
-    points = [float(place[_nearest(place, x)]) for place in places if place.size]
-    return min((point for point in points if not math.isnan(point)), key=lambda point: abs(point - x), default=x)
+def _cells(line: Sequence[Piece]) -> int:
+    return sum(cell_width(piece.text) for piece in line)
 
 
-def _nearest(places: NDArray[np.float64], x: float) -> int:
-    """Return the index of the place nearest to x."""
-    distance = np.abs(places - x)
-    return int(np.argmin(np.where(np.isnan(distance), np.inf, distance)))
+def _filled(line: list[Piece], width: int) -> list[Piece]:
+    """Fill a line with spaces up to a width."""
+    return [*line, Piece(" " * (width - _cells(line)), "text")]
 
 
 def _cut(line: Sequence[Piece], width: int) -> list[Piece]:
     """Cut a line at a width; an ellipsis tells that it goes on."""
     kept: list[Piece] = []
-    for text, tone in line:
-        room = width - sum(cell_width(piece.text) for piece in kept)
-        if cell_width(text) >= room:
-            return [*kept, Piece(fit(text + " …", room), tone)]
-        kept.append(Piece(text, tone))
-    return kept
+    for piece in line:
+        room = width - _cells(kept)
+        if cell_width(piece.text) >= room:
+            return [*kept, piece._replace(text=fit(piece.text + " …", room))]
+        kept.append(piece)
+    return _filled(kept, width)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from bkd.chart import Frame, Series, Span, draw
-from bkd.chart_frame import MARK, Run
-from bkd.text import cell_width
-from tui.widgets.chart_heading import Heading, Piece, nearest_x, value_text
-from tui.widgets.chart_window import Window
+from bkd.chart import Frame, Look, Series, Span, draw, pattern_of
+from bkd.chart_frame import LEVEL, MARK, NUM_COLOURS, Run
+from bkd.chart_raster import PATTERNS, SOLID
+from bkd.text import cell_width, number
+from tui.widgets.chart_heading import Entry, Heading, Piece
+from tui.widgets.chart_values import column_span, nearest_x, place, value_text
+
+SIGNS = dict(zip(PATTERNS, ("━", "━ ━", "┅┅┅", "━━┅"), strict=True))
+"""How a series' line looks in the legend, by its pattern."""
+
+LEVEL_SIGN, HIDDEN_SIGN, HIDDEN = "╌", "┄", "off"
+ROWS_PER_HEADING_LINE, MOST_HEADING_LINES = 6, 4
 
 
 @dataclass(frozen=True)
@@ -19,30 +26,50 @@ class View:
 
     Attributes:
         title: name of the values, with their unit.
-        x_name: what x counts.
-        log_y: logarithmic y axis.
-        smoothing: weight of the past in the moving average.
-        window: part of the x axis.
+        look: how they are looked at.
         crosshair: the x whose values are read; None for the last ones.
+        chosen: name of the legend entry on which keys act; None for none.
     """
 
     title: str
-    x_name: str
-    log_y: bool
-    smoothing: float
-    window: Window
-    crosshair: float | None
+    look: Look
+    crosshair: float | None = None
+    chosen: str | None = None
 
-    def heading(self, series: Sequence[Series]) -> Heading:
-        """Return what the line over the drawing says."""
-        settings = {"log": self.log_y, f"smooth {self.smoothing:g}": self.smoothing, "zoom": self.window.chosen}
+    def heading(self, series: Sequence[Series], width: int) -> Heading:
+        """Return what the lines over a drawing of a width say."""
+        look = self.look
+        settings = {"log": look.log_y, f"smooth {look.smoothing:g}": look.smoothing, "zoom": look.x_range}
+        x = self.crosshair
+        if x is not None:
+            x = nearest_x(self.shown(series), look.x_axis, x)
         return Heading(
             self.title,
-            [one.name for one in series],
-            [value_text(one, self.smoothing, self.crosshair) for one in series],
+            list(self._entries(series, x, width)),
             [word for word, is_on in settings.items() if is_on],
-            "" if self.crosshair is None else f"{self.x_name} {nearest_x(series, self.crosshair):,.6g}",
+            "" if x is None else place(look.x_axis, x),
         )
+
+    def shown(self, series: Sequence[Series]) -> list[Series]:
+        """Return the series that are not hidden."""
+        return [one for one in series if one.name not in self.look.hidden]
+
+    def _entries(self, series: Sequence[Series], x: float | None, width: int) -> Iterator[Entry]:
+        """Yield the legend's entries, with the values at x."""
+        look, reach = self.look, 0.0 if x is None else column_span(series, self.look, width)
+        for index, one in enumerate(series):
+            if one.name in look.hidden:
+                yield Entry(one.name, HIDDEN, HIDDEN_SIGN, "text", one.name == self.chosen)
+            else:
+                sign = SIGNS[pattern_of(index, look.is_monochrome)]
+                if look.is_monochrome and sign == SIGNS[SOLID]:
+                    sign *= 3
+                value, tone = value_text(one, look, x, reach), f"series-{index % NUM_COLOURS + 1}"
+                yield Entry(one.name, value, sign, tone, one.name == self.chosen)
+        for level in look.levels:
+            is_hidden = level.name in look.hidden
+            value = HIDDEN if is_hidden else number(float(level.value))
+            yield Entry(level.name, value, HIDDEN_SIGN if is_hidden else LEVEL_SIGN, "text", level.name == self.chosen)
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,49 +77,60 @@ class Picture:
     """A heading and a drawing of the same width."""
 
     width: int
-    heading: list[Piece]
+    heading: list[list[Piece]]
     frame: Frame
 
     @property
     def size(self) -> tuple[int, int]:
         """Cells across and lines."""
-        return self.width, self.frame.height + 1
+        return self.width, self.top + self.frame.height
+
+    @property
+    def top(self) -> int:
+        """Lines of the heading, above the drawing."""
+        return len(self.heading)
 
     def line(self, y: int) -> list[Piece]:
-        """Return a line as pieces of one colour; line 0 is the heading, lines below the drawing are blank."""
-        if y == 0:
-            return self.heading
-        if y > self.frame.height:
+        """Return a line as pieces of one colour; lines below the drawing are blank."""
+        if y < self.top:
+            return self.heading[y]
+        if y >= self.size[1]:
             return [Piece(" " * self.width, "text")]
-        return [Piece(run.text, _tone(run)) for run in self.frame.row(y - 1)]
+        return [Piece(run.text, _tone(run)) for run in self.frame.row(y - self.top)]
+
+    def entry_at(self, x: int, y: int) -> str | None:
+        """Return the name of the legend entry in a cell, None where there is none."""
+        right = 0
+        for piece in self.heading[y] if 0 <= y < self.top else ():
+            right += cell_width(piece.text)
+            if x < right:
+                return piece.entry
+        return None
 
     def changes(self, before: Picture | None) -> list[Span]:
         """Return the cells that look different from another picture's."""
-        if before is None or before.size != self.size:
-            return [Span(y, 0, self.width) for y in range(self.frame.height + 1)]
-        drawing = [Span(row + 1, start, stop) for row, start, stop in self.frame.changes(before.frame)]
-        return [*_changed_pieces(before.heading, self.heading), *drawing]
+        if before is None or (before.size, before.top) != (self.size, self.top):
+            return [Span(y, 0, self.width) for y in range(self.size[1])]
+        lines = zip(before.heading, self.heading, strict=True)
+        heading = [Span(y, *ends) for y, (old, new) in enumerate(lines) for ends in _changed(old, new)]
+        drawing = [Span(row + self.top, start, stop) for row, start, stop in self.frame.changes(before.frame)]
+        return [*heading, *drawing]
 
 
 def take(series: Sequence[Series], view: View, width: int, height: int) -> Picture:
     """Draw curves as a picture of `width` x `height` cells, at least 1 x 2."""
-    width = max(width, 1)
-    frame = draw(
-        series,
-        width=width,
-        height=max(height - 1, 1),
-        x_range=view.window.chosen,
-        log_y=view.log_y,
-        smoothing=view.smoothing,
-    )
+    width, height = max(width, 1), max(height, 2)
+    most = min(max(height // ROWS_PER_HEADING_LINE, 1), MOST_HEADING_LINES)
+    heading = view.heading(series, width).lines(width, most)
+    frame = draw(series, width=width, height=height - len(heading), look=view.look)
     if view.crosshair is not None and frame.plot.left <= (column := frame.plot.column_of(view.crosshair)) < width:
         frame = frame.marked(column)
-    return Picture(width, view.heading(series).pieces(width), frame)
+    return Picture(width, heading, frame)
 
 
 def with_old_values(picture: Picture, before: Picture | None) -> Picture:
     """Return a picture whose heading still shows the values of an earlier one, where nothing else in it differs."""
-    if before is None or _shape(picture.heading) != _shape(before.heading):
+    if before is None or list(map(_shape, picture.heading)) != list(map(_shape, before.heading)):
         return picture
     return replace(picture, heading=before.heading)
 
@@ -100,19 +138,19 @@ def with_old_values(picture: Picture, before: Picture | None) -> Picture:
 def _tone(run: Run) -> str:
     """Return the component class, without prefix, of a run."""
     if run.series is None:
-        return "mark" if run.paint == MARK else "axis"
-    return f"series-{run.series % 4 + 1}{'-faint' if run.is_faint else ''}"
+        return {MARK: "mark", LEVEL: "text"}.get(run.paint, "axis")
+    return f"series-{run.series % NUM_COLOURS + 1}{'-faint' if run.is_faint else ''}"
 
 
-def _changed_pieces(before: Sequence[Piece], after: Sequence[Piece]) -> list[Span]:
-    """Return the span from the first to the last piece that differ; the whole line when pieces have moved."""
+def _changed(before: Sequence[Piece], after: Sequence[Piece]) -> list[tuple[int, int]]:
+    """Return the columns from the first to the last piece that differ; the whole line when pieces have moved."""
     ends = list(accumulate(cell_width(piece.text) for piece in after))
     if _shape(before) != _shape(after):
-        return [Span(0, 0, ends[-1])]
+        return [(0, ends[-1])]
     changed = [i for i, (old, new) in enumerate(zip(before, after, strict=True)) if old != new]
     if not changed:
         return []
-    return [Span(0, ends[changed[0]] - cell_width(after[changed[0]].text), ends[changed[-1]])]
+    return [(ends[changed[0]] - cell_width(after[changed[0]].text), ends[changed[-1]])]
 
 
 def _shape(pieces: Sequence[Piece]) -> list[tuple[int, str]]:

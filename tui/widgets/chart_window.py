@@ -29,10 +29,14 @@ class Window:
 
     def panned(self, share: float, whole: Range) -> Window:
         """Return the window moved right by a share of its length (left if negative); everything does not move."""
+        return self if self.chosen is None else self.shifted(share * (self.chosen[1] - self.chosen[0]), whole)
+
+    def shifted(self, distance: float, whole: Range) -> Window:
+        """Return the window moved right by a distance in x (left if negative); everything does not move."""
         if self.chosen is None:
             return self
         low, high = self.chosen
-        return _inside(low + share * (high - low), high - low, whole)
+        return _inside(low + distance, high - low, whole)
 
 
 def _inside(low: float, length: float, whole: Range) -> Window:
