@@ -80,13 +80,14 @@ class Heading:
         if self.at:  # values are what the crosshair is for
             entries = [replace(entry, name="") for entry in entries]
         lines = _broken(self._atoms(entries, ()), width)
-        rest = [piece for line in lines[most - 1 :] for piece in line]
-        return [*(_filled(line, width) for line in lines[: most - 1]), _cut(rest, width)]
+        lines = [*lines[: most - 1], [piece for line in lines[most - 1 :] for piece in line]]
+        return [_filled(line, width) if _cells(line) <= width else _cut(line, width) for line in lines]
 
     def _atoms(self, entries: Sequence[Entry], settings: Sequence[str]) -> Iterator[list[Piece]]:
         """Yield what no line end may part."""
-        title = [Piece(clean(self.title), "title")]
-        yield [*title, Piece(GAP + clean(self.at), "mark")] if self.at else title
+        yield [Piece(clean(self.title), "title")]
+        if self.at:
+            yield [Piece(GAP + clean(self.at), "mark")]
         for entry in entries:
             yield entry.pieces()
         if settings:

@@ -96,7 +96,7 @@ class Picture:
             return self.heading[y]
         if y >= self.size[1]:
             return [Piece(" " * self.width, "text")]
-        return [Piece(run.text, _tone(run)) for run in self.frame.row(y - self.top)]
+        return [Piece(run.text, tone_of(run)) for run in self.frame.row(y - self.top)]
 
     def entry_at(self, x: int, y: int) -> str | None:
         """Return the name of the legend entry in a cell, None where there is none."""
@@ -135,7 +135,7 @@ def with_old_values(picture: Picture, before: Picture | None) -> Picture:
     return replace(picture, heading=before.heading)
 
 
-def _tone(run: Run) -> str:
+def tone_of(run: Run) -> str:
     """Return the component class, without prefix, of a run."""
     if run.series is None:
         return {MARK: "mark", LEVEL: "text"}.get(run.paint, "axis")
