@@ -30,7 +30,7 @@ class BkdApp(ThemedApp):
     """
 
     TITLE = "bkd"
-    CSS_PATH: ClassVar = [STYLES, STYLES.with_name("app.tcss")]
+    CSS_PATH: ClassVar = [STYLES, STYLES.with_name("app.tcss"), STYLES.with_name("compare.tcss")]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "show_help", "Help", key_display="?"),
     ]
