@@ -11,7 +11,7 @@ import numpy as np
 
 from bkd.chart_axis import Range
 from bkd.chart_lane import Array
-from bkd.chart_scene import Look, Series
+from bkd.chart_scene import Look, Series, weights
 from bkd.text import clean
 
 ROWS_A_PART = 10_000
@@ -38,12 +38,14 @@ class Table:
     """
 
     def __init__(self, series: Sequence[Series], look: Look) -> None:
-        shown = [one for one in series if one.name not in look.hidden and one.trace.positions(look.x_axis) is not None]
+        weighted = zip(series, weights(series, look), strict=True)
+        held = [(one, w) for one, w in weighted if one.name not in look.hidden and one.trace.positions(look.x_axis)]
+        shown = [one for one, _ in held]
         known = [axis for one in shown for axis in one.trace.axes]
         self._axes = list(dict.fromkeys([look.x_axis, *known]))
         self._has_band = any(one.edges for one in shown)
         self._is_smoothed = look.smoothing > 0
-        self._parts = [self._columns(one, look) for one in shown]
+        self._parts = [self._columns(one, look, weight) for one, weight in held]
         self._levels = [(level.name, level.value) for level in look.levels if level.name not in look.hidden]
 
     def text(self) -> str:
@@ -63,16 +65,17 @@ class Table:
         blank = [""] * len(self._axes)
         yield _lines([[clean(name), *blank, repr(float(value))] for name, value in self._levels])
 
-    def _columns(self, series: Series, look: Look) -> _Columns:
+    def _columns(self, series: Series, look: Look, weight: float) -> _Columns:
         """Return a series' arrays inside the x range."""
         trace = series.trace
         part = _inside(series, look)
         lanes = [trace.lane()]
-        lanes += [trace.lane(look.smoothing)] if self._is_smoothed else []
+        lanes += [trace.lane(weight)] if self._is_smoothed else []
         bands: list[Array | None] = []
         if self._has_band:
             bands = [edge.y[part] for edge in series.edges] if series.edges else [None, None]
-        held = [trace.positions(axis) for axis in self._axes]
+        known = (look.x_axis, *trace.axes)  # plain arrays would answer to any
+        held = [trace.positions(axis) if axis in known else None for axis in self._axes]
         xs = [None if x is None else x[np.arange(part.start, part.stop)] for x in held]
         return _Columns(clean(series.name), [*xs, *(lane.values[part] for lane in lanes), *bands])
 

@@ -17,7 +17,7 @@ class Growing:
     """An array that grows at its end, at amortised constant cost a value; views of it stay valid."""
 
     def __init__(self) -> None:
-        self._held: Array = np.empty(256)
+        self._held: Array = np.empty(0)
         self._size = 0
 
     def __len__(self) -> int:
@@ -29,10 +29,13 @@ class Growing:
         return self._held[: self._size]
 
     def extend(self, values: Array) -> None:
-        """Add values."""
+        """Add values; an array that is the first to be added is not copied and must not change afterwards."""
         size = self._size + values.size
+        if not self._size:
+            self._held, self._size = values, size
+            return
         if size > self._held.size:
-            held = np.empty(max(size, 2 * self._held.size))
+            held = np.empty(max(size, 2 * self._held.size, 256))
             held[: self._size] = self.values
             self._held = held
         self._held[self._size : size] = values
@@ -88,13 +91,12 @@ class Lane:
         start, stop = bounds[:-1], bounds[1:]
         head = np.minimum(-(-start // BLOCK) * BLOCK, stop)  # where the first whole block begins
         tail = np.maximum(stop // BLOCK * BLOCK, head)
+        whole = head // BLOCK, np.where(tail > head, tail // BLOCK, head // BLOCK)
+        points, blocks = (self.values, self.values), (self._low.values, self._high.values)
         low = high = np.full(start.size, np.nan)
-        for a, b in ((start, head), (tail, stop)):
-            low = np.fmin(low, _reduced(np.fmin, self.values, a, b))
-            high = np.fmax(high, _reduced(np.fmax, self.values, a, b))
-        a, b = head // BLOCK, np.where(tail > head, tail // BLOCK, head // BLOCK)
-        low = np.fmin(low, _reduced(np.fmin, self._low.values, a, b))
-        high = np.fmax(high, _reduced(np.fmax, self._high.values, a, b))
+        for source, ends in ((points, (start, head)), (points, (tail, stop)), (blocks, whole)):
+            found = _reduced(*source, *ends)
+            low, high = np.fmin(low, found[0]), np.fmax(high, found[1])
         return low, high
 
     def lonely(self, start: int, stop: int) -> Indices:
@@ -118,14 +120,16 @@ class Lane:
         self._alone.extend((np.flatnonzero(known[1:-1] & ~known[:-2] & ~known[2:]) + start).astype(np.float64))
 
 
-def _reduced(extreme: np.ufunc, values: Array, start: Indices, stop: Indices) -> Array:
-    """Return np.fmin or np.fmax over each values[start : stop], NaN where that is empty."""
-    result = np.full(start.size, np.nan)
+def _reduced(lows: Array, highs: Array, start: Indices, stop: Indices) -> tuple[Array, Array]:
+    """Return the least of each lows[start : stop] and the greatest of each highs[start : stop], NaN where empty."""
+    low, high = np.full(start.size, np.nan), np.full(start.size, np.nan)
     sizes = stop - start
     held = np.flatnonzero(sizes > 0)
     if held.size:
         ends = np.cumsum(sizes[held])
         begins = ends - sizes[held]
         within = np.arange(ends[-1]) + np.repeat(start[held] - begins, sizes[held])
-        result[held] = extreme.reduceat(values[within], begins)
-    return result
+        taken = lows[within]
+        low[held] = np.fmin.reduceat(taken, begins)
+        high[held] = np.fmax.reduceat(taken if highs is lows else highs[within], begins)
+    return low, high

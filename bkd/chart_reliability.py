@@ -202,7 +202,7 @@ def _draw_x_axis(frame: Frame) -> None:
     for value, text in ticks(*PERCENT, 4 if plot.width >= 40 else 2):
         column = min(plot.column_of(value), plot.left + plot.width - 1)
         _write(frame, plot.height, column, "┬", AXIS)
-        _write(frame, frame.height - 1, min(max(column - len(text) // 2, 0), frame.width - len(text)), text, AXIS)
+        _write(frame, frame.height - 1, max(min(column - len(text) // 2, frame.width - len(text)), 0), text, AXIS)
 
 
 def _draw_counts(frame: Frame, tables: Sequence[Reliability], count_rows: int, chosen: float | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import log2
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,9 @@ from bkd.chart_trace import Positions, Trace
 
 SMALLEST = 1e-300
 """An interval that reaches below 0 ends here on a log axis."""
+
+LEAST_WEIGHT = 0.05
+"""A smaller weight of the past is none: it would change less than can be seen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +86,8 @@ class Look:
         x_range: ends of the x axis, or None to fit all data in steps.
         y_range: ends of the y axis, or None to fit the values inside the x range, and the levels unless it was given.
         log_y: logarithmic y axis; values <= 0 are gaps.
-        smoothing: weight of the past in an exponential moving average, in [0, 1); the raw values stay faintly visible.
+        smoothing: weight of the past in an exponential moving average, in [0, 1), for each point of the densest series;
+            the others are smoothed over as much of x (`weights`). The raw values stay faintly visible.
         hidden: names of series and levels that are not shown.
         levels: values that lie across the whole chart.
         is_monochrome: tell series apart by the pattern of their lines, as there are no colours.
@@ -152,7 +157,7 @@ def set_scene(series: Sequence[Series], look: Look) -> Scene:
     Raises:
         ValueError: a series' arrays differ in length, or smoothing is out of range.
     """
-    layers = [layer for layer in (_layer(i, one, look) for i, one in enumerate(series)) if layer]
+    layers = _layers(series, look)
     levels = [value for value in (look.value(level) for level in look.levels) if value is not None]
     x_range = _widened(look.x_range) if look.x_range else _fit_x(layers)
     low, high = _extremes(layers, x_range)
@@ -169,16 +174,48 @@ def set_scene(series: Sequence[Series], look: Look) -> Scene:
 
 def whole_range(series: Sequence[Series], x_axis: str) -> Range:
     """Return the x range that shows everything of some series."""
-    return _fit_x([layer for layer in (_layer(i, one, Look(x_axis)) for i, one in enumerate(series)) if layer])
+    return _fit_x(_layers(series, Look(x_axis)))
 
 
-def _layer(index: int, series: Series, look: Look) -> Layer | None:
+def weights(series: Sequence[Series], look: Look) -> list[float]:
+    """Return the weight of the past by which each series is smoothed, a point.
+
+    A curve of epochs beside one of steps must not be averaged over as many epochs: with points k times as far apart the
+    weight is the k-th power, k to the nearest power of two, so that it seldom changes while the curves grow.
+    """
+    if not look.smoothing:
+        return [0.0] * len(series)
+    spacings = [_spacing(one, look.x_axis) for one in series]
+    known = [spacing for spacing in spacings if spacing]
+    ratios = [2.0 ** round(min(log2(spacing / min(known)), 60.0)) if spacing else 1.0 for spacing in spacings]
+    found = [look.smoothing**ratio for ratio in ratios]
+    return [weight if weight >= LEAST_WEIGHT else 0.0 for weight in found]
+
+
+def _spacing(series: Series, x_axis: str) -> float:
+    """Return the mean distance of a series' points along x, 0 where there is none."""
+    x = series.trace.positions(x_axis)
+    if x is None or len(x) < 2:
+        return 0.0
+    low, high = x.ends
+    return (high - low) / (len(x) - 1)
+
+
+def _layers(series: Sequence[Series], look: Look) -> list[Layer]:
+    """Return the curves of the series that can be shown."""
+    found = (
+        _layer(i, one, look, weight) for i, (one, weight) in enumerate(zip(series, weights(series, look), strict=True))
+    )
+    return [layer for layer in found if layer]
+
+
+def _layer(index: int, series: Series, look: Look, weight: float) -> Layer | None:
     """Return the curves of a series, None when it is hidden, has no points or does not know the axis."""
     x = series.trace.positions(look.x_axis)
     if series.name in look.hidden or x is None or len(x) == 0:
         return None
-    line = Curve(x, series.trace.lane(look.smoothing, look.log_y))
-    raw = Curve(x, series.trace.lane(0.0, look.log_y)) if look.smoothing else None
+    line = Curve(x, series.trace.lane(weight, look.log_y))
+    raw = Curve(x, series.trace.lane(0.0, look.log_y)) if weight else None
     if series.edges is None:
         return Layer(index, line, raw, None, [line])
     low, high = (Curve(x, edge.lane(0.0, look.log_y)) for edge in series.edges)

@@ -202,7 +202,7 @@ class Trace:
         for held, x in zip(self._xs.values(), points[1:], strict=True):
             if len(held) and x.size:
                 x[0] = max(x[0], held.values[-1])
-            held.extend(np.maximum.accumulate(x))
+            held.extend(np.maximum.accumulate(x) if (x[1:] < x[:-1]).any() else x)
         self._raw.extend(points[0])
 
 

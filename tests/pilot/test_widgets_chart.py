@@ -9,7 +9,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
-from bkd.chart import Look, Series, ema
+from bkd.chart import Series, ema
 from tui.theme import ThemedApp
 from tui.widgets import chart_values
 from tui.widgets.chart_heading import Entry, Heading
@@ -43,7 +43,7 @@ class ChartApp(ThemedApp):
 
 
 def value_text(series, x=None, smoothing=0.0):
-    return chart_values.value_text(series, Look(smoothing=smoothing), x)
+    return chart_values.value_text(series, "step", smoothing, x)
 
 
 def lines(chart):

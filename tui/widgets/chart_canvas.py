@@ -20,7 +20,7 @@ from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
 
-from bkd.chart import Level, Look, Plot, Series
+from bkd.chart import Level, Look, Plot, Series, Span
 from tui.widgets.chart_picture import Picture, View, take, with_old_values
 from tui.widgets.chart_window import Window
 from tui.widgets.visibility import is_in_view
@@ -192,9 +192,7 @@ class ChartCanvas(Widget):
         self._picture = picture
         if before is None:
             self._strips.clear()
-        for span in picture.changes(before):
-            self._strips.pop(span.row, None)
-            self._refresh_cells(*span)
+        self._refresh_cells(picture.changes(before))
 
     def _legend_turn(self) -> None:
         """Show the values that waited."""
@@ -213,14 +211,16 @@ class ChartCanvas(Widget):
         self._drawn_size = self.content_size
         return take(self.series, self.view, *self.content_size)
 
-    def _refresh_cells(self, y: int, start: int, stop: int) -> None:
-        """Repaint cells `start` to `stop` of a line, in whichever slices they lie."""
-        self.painted_cells += stop - start
-        for part in self.query(ChartSlice):
-            left, width = part.left, part.size.width
-            first, last = max(start, left), min(stop, left + width)
-            if first < last:
-                part.refresh(Region(first - left, y, last - first, 1))
+    def _refresh_cells(self, spans: Sequence[Span]) -> None:
+        """Repaint spans of cells, in whichever slices they lie."""
+        parts = [(part, part.left, part.left + part.size.width) for part in self.query(ChartSlice)] if spans else []
+        for y, start, stop in spans:
+            self._strips.pop(y, None)
+            self.painted_cells += stop - start
+            for part, left, right in parts:
+                first, last = max(start, left), min(stop, right)
+                if first < last:
+                    part.refresh(Region(first - left, y, last - first, 1))
 
     def _style(self, tone: str) -> Style:
         """Return the style of a component class."""

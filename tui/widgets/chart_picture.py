@@ -9,6 +9,7 @@ from itertools import accumulate
 from bkd.chart import Frame, Look, Series, Span, draw, pattern_of
 from bkd.chart_frame import LEVEL, MARK, NUM_COLOURS, Run
 from bkd.chart_raster import PATTERNS, SOLID
+from bkd.chart_scene import weights
 from bkd.text import cell_width, number
 from tui.widgets.chart_heading import Entry, Heading, Piece
 from tui.widgets.chart_values import column_span, nearest_x, place, value_text
@@ -57,14 +58,14 @@ class View:
     def _entries(self, series: Sequence[Series], x: float | None, width: int) -> Iterator[Entry]:
         """Yield the legend's entries, with the values at x."""
         look, reach = self.look, 0.0 if x is None else column_span(series, self.look, width)
-        for index, one in enumerate(series):
+        for index, (one, weight) in enumerate(zip(series, weights(series, look), strict=True)):
             if one.name in look.hidden:
                 yield Entry(one.name, HIDDEN, HIDDEN_SIGN, "text", one.name == self.chosen)
             else:
                 sign = SIGNS[pattern_of(index, look.is_monochrome)]
                 if look.is_monochrome and sign == SIGNS[SOLID]:
                     sign *= 3
-                value, tone = value_text(one, look, x, reach), f"series-{index % NUM_COLOURS + 1}"
+                value, tone = value_text(one, look.x_axis, weight, x, reach), f"series-{index % NUM_COLOURS + 1}"
                 yield Entry(one.name, value, sign, tone, one.name == self.chosen)
         for level in look.levels:
             is_hidden = level.name in look.hidden

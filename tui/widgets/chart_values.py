@@ -11,17 +11,18 @@ from bkd.chart_time import TIME
 from bkd.text import duration, number
 
 
-def value_text(series: Series, look: Look, x: float | None, reach: float = 0.0) -> str:
+def value_text(series: Series, axis: str, smoothing: float, x: float | None, reach: float = 0.0) -> str:
     """Return a series' value at the point nearest to x, or its last one, smoothed as it is drawn.
 
     Args:
         series: The curve.
-        look: How it is looked at.
+        axis: What x counts.
+        smoothing: Weight of the past by which it is drawn.
         x: Where; None for the last point.
         reach: How far x may lie outside the points, beyond the distance of the last two. A series that ended before, or
             began after, has no value: "-".
     """
-    positions = series.trace.positions(look.x_axis)
+    positions = series.trace.positions(axis)
     if positions is None or len(positions) == 0:
         return "-"
     index = len(positions) - 1
@@ -31,7 +32,7 @@ def value_text(series: Series, look: Look, x: float | None, reach: float = 0.0) 
         if not first - reach - interval <= x <= last + reach + interval:
             return "-"
         index = positions.nearest(x)
-    return number(float(series.trace.lane(look.smoothing).values[index]))
+    return number(float(series.trace.lane(smoothing).values[index]))
 
 
 def nearest_x(series: Iterable[Series], axis: str, x: float) -> float:
