@@ -20,7 +20,7 @@ KEEP = 2  # the newest, and the one before it in case the newest is torn
 
 
 def write(folder: Path, step: int, tensors: Mapping[str, Mapping[str, Tensor]], state: Mapping[str, Any]) -> Path:
-    """Write a checkpoint and drop all but the newest two.
+    """Write a checkpoint and drop all but the newest two, and what a killed process left unfinished.
 
     Args:
         folder: The run's checkpoints folder; made if missing, the run's own is not.
@@ -49,7 +49,8 @@ def write(folder: Path, step: int, tensors: Mapping[str, Mapping[str, Tensor]], 
     except OSError as error:
         shutil.rmtree(staged, ignore_errors=True)
         raise storage_error(final, error) from error
-    for old in _complete(folder)[KEEP:]:
+    torn = [child for child in folder.iterdir() if child.name.startswith(".")]  # by processes that were killed
+    for old in (*_complete(folder)[KEEP:], *torn):
         shutil.rmtree(old, ignore_errors=True)
     return final
 

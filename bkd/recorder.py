@@ -49,14 +49,14 @@ class Record:
         self.writer.write("log", step=0, epoch=int(self.run["epoch"]), values={"message": message})
 
     def end(self, status: Status, *, message: str | None = None, step: int = 0) -> None:
-        """Write a final status to run.json and the events."""
+        """Write a final status to the events, then to run.json: who reads it there finds all events."""
         self.run |= {"status": status.value, "ended": round(time.time(), 3), "message": message}
         values: dict[str, Any] = {"status": status.value}
         if message:
             values["message"] = message
         try:
-            self.save()
             self.writer.write("state", step=step, epoch=int(self.run["epoch"]), values=values, sync=True)
+            self.save()
         finally:  # it has ended, whether or not that could be written down
             self.is_ended = True
             self.on_end()
