@@ -13,8 +13,9 @@ from bkd.cli.common import Json, Save, open_store, print_json, single, warn
 from bkd.cli.follow import LOG_LINES, log_tail
 from bkd.errors import TrainingFailed
 from bkd.kinds.table import load_kind
+from bkd.report_statistics import ratio_of_sums
 from bkd.runfile import Status
-from bkd.specs import DistillSpec, RunSpec, dump, make_spec
+from bkd.specs import DistillSpec, RunSpec, dump, load, make_spec
 from bkd.stats import mean_interval
 from bkd.store import UNSETTLED, Store
 from bkd.text import count, duration, format_table, number, percent
@@ -116,17 +117,19 @@ def _start(store: Store, spec: RunSpec) -> Any:
 
 
 def _comparable(spec: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in spec.items() if key != "data"}
+    """Return settings with those that an earlier version did not know filled in, without the data's folder."""
+    return {key: value for key, value in dump(load(spec)).items() if key != "data"}
 
 
 def summarise(teacher: dict[str, Any], students: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Return a teacher's figures and its students' as means with 95 % intervals."""
     own = [run for run in students if run["teacher"] == teacher["id"]]
-    keys = ("test/acc", "test/ece", "test/nll", "grad/noise_ratio", "val/grad/noise_ratio", "val/grad/bias")
-    figures = {}
-    for key in keys:
+    figures: dict[str, Any] = {}
+    for key in ("test/acc", "test/ece", "test/nll"):
         values = [run["metrics"][key] for run in own if run["metrics"].get(key) is not None]
         figures[key] = vars(mean_interval(values)) if values else None
+    for key in ("grad/noise_ratio", "val/grad/noise_ratio", "val/grad/bias"):
+        figures[key] = _ratio(own, key)
     picked = {k: teacher["metrics"].get(k) for k in ("test/acc", "test/ece", "kl/weight", "kl/nats", "test/probs_sd")}
     return {
         "kind": teacher["kind"],
@@ -135,6 +138,14 @@ def summarise(teacher: dict[str, Any], students: Sequence[dict[str, Any]]) -> di
         "students": figures,
         "n": len(own),
     }
+
+
+def _ratio(students: Sequence[dict[str, Any]], key: str) -> dict[str, Any] | None:
+    """Return a ratio to the one-hot noise over students: a ratio of sums, as a mean of ratios is ruled by outliers."""
+    below = f"{key.rpartition('/')[0]}/noise_onehot"
+    pairs = [(run["metrics"].get(key), run["metrics"].get(below)) for run in students]
+    found = ratio_of_sums([(ratio * v, v) for ratio, v in pairs if ratio is not None and v is not None])
+    return vars(found) if found else None
 
 
 def print_groups(groups: Sequence[dict[str, Any]]) -> None:
