@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, Horizontal
+from textual.containers import Container
 from textual.worker import get_current_worker
 
 from bkd.compare_groups import metric_keys
-from bkd.runfile import UNFINISHED
 from bkd.store import Store
-from bkd.text import ago, clean, count
+from bkd.text import clean
+from tui.budget import PaintBudget
 from tui.compare_columns import COLUMNS, rows_of
 from tui.compare_files import CompareFiles, CurvesRead, RunsCompared, Wanted
 from tui.compare_sides import Comparison, Side
@@ -25,16 +24,14 @@ from tui.run_actions import RunActions
 from tui.widgets.chart_view import ChartView
 from tui.widgets.compare_marks import CompareMarks
 from tui.widgets.compare_table import CompareTable
-from tui.widgets.compare_tabs import CompareTabs
+from tui.widgets.compare_title import CompareTitle
 from tui.widgets.key_bar import Key, KeyBar
-from tui.widgets.line import Line
 from tui.widgets.run_table import RunTable
 
 PANES = (("curves", "Curves"), ("differences", "Differences"), ("settings", "Settings"), ("runs", "Runs"))
+CELLS_PER_S = 280.0  # of the curves while they grow; a cell costs five to nine bytes
 FIRST_KEYS = ("val/acc", "val/loss", "test/acc", "train/loss")  # of which the first that a run has is shown first
-ROWS_PER_MARK_LINE, MOST_MARK_LINES = 12, 6
 NOTHING_LEFT = "None of these runs is there any more: esc goes back."
-READING = "Reading the runs ..."
 
 _BAR_END = (Key("?", "help", "app.show_help"), Key("esc", "back", "back"))
 _GROUPS = Key("b", "runs/means", "toggle_groups")
@@ -96,26 +93,25 @@ class CompareScreen(RunActions):
         self._with_agreements = False
         self._key = ""
         self._keys: Sequence[str] = ()  # metrics of which there are curves
-        self._newest_s: float | None = None
+        self._undrawn: CurvesRead | None = None
+        self._drawn: Wanted | None = None
+        self._budget = PaintBudget(CELLS_PER_S, CELLS_PER_S)
 
     def compose(self) -> ComposeResult:
         """Lay out title, marks, one view of four, and keys."""
-        with Horizontal(id="compare-title"):
-            yield Line(" bkd ", id="brand")
-            yield CompareTabs(PANES)
-            yield Line(READING, id="compare-summary")
+        yield CompareTitle(PANES)
         yield CompareMarks(id="marks")
         with Container(id="panes"):
             yield ChartView("", id="curves")
             yield CompareTable(id="differences")
             yield CompareTable(id="settings")
-            yield RunTable(COLUMNS, empty=READING, id="runs")
+            yield RunTable(COLUMNS, empty="Reading the runs ...", id="runs")
         yield KeyBar(KEYS[self._pane], id="keys")
 
     def on_mount(self) -> None:
         """Show the first view and read the runs."""
         self._show_pane()
-        self.set_interval(1.0, self._say_summary)
+        self.set_interval(1.0, self._draw_due)
         self.follow()
 
     # ---- following the files
@@ -133,7 +129,7 @@ class CompareScreen(RunActions):
         self.comparison = event.comparison
         if event.comparison is None:
             text = clean(event.error) or NOTHING_LEFT
-            self.query_one("#compare-summary", Line).say(text.partition(":")[0])
+            self.title_line.say(text)
             self.query_one("#runs", RunTable).set_empty(text)
             self.action_show("runs")
             return
@@ -145,13 +141,24 @@ class CompareScreen(RunActions):
 
     @on(CurvesRead)
     def take_curves(self, event: CurvesRead) -> None:
-        """Draw the curves, unless others are wanted by now."""
+        """Draw the curves that a person asked for at once, those that have grown in their turn."""
         self._keys = metric_keys([{"metrics": dict.fromkeys(sorted(event.keys))}])
-        self._newest_s = event.time_s
-        if event.wanted == Wanted(self._key, bool(self._is_grouped)):
-            self.chart.title = event.wanted.key
-            self.chart.set_series(event.series)
-        self._say_summary()
+        self.title_line.newest_s = event.time_s
+        if event.wanted == self._wanted:
+            self._undrawn = event
+            self._draw_due()
+
+    def _draw_due(self) -> None:
+        """Draw the curves that were read last, if they are other ones or as soon as a slow link has room for them."""
+        if (event := self._undrawn) is not None and (event.wanted != self._drawn or self._budget.has_room):
+            self._draw(event)
+
+    def _draw(self, event: CurvesRead) -> None:
+        self._undrawn, self._drawn = None, event.wanted
+        chart = self.chart
+        before, chart.title = chart.painted_cells, event.wanted.key
+        chart.set_series(event.series)
+        self._budget.spend(chart.painted_cells - before)
 
     # ---- showing
 
@@ -159,6 +166,11 @@ class CompareScreen(RunActions):
     def chart(self) -> ChartView:
         """The curves."""
         return self.query_one("#curves", ChartView)
+
+    @property
+    def title_line(self) -> CompareTitle:
+        """The line over everything."""
+        return self.query_one(CompareTitle)
 
     @property
     def side(self) -> Side | None:
@@ -170,50 +182,34 @@ class CompareScreen(RunActions):
         comparison, side = self.comparison, self.side
         if comparison is None or side is None:
             return
-        self.query_one(CompareMarks).set_marks(marks_of(side, is_monochrome=self.app.no_color))
-        self._fit_marks(self.app.size.width, self.app.size.height)
+        marks = self.query_one(CompareMarks)
+        marks.set_marks(marks_of(side, is_monochrome=self.app.no_color))
+        marks.fit_to(*self.app.size)
         self.query_one("#differences", CompareTable).set_table(metric_table(side))
         self._show_settings()
         self.query_one("#runs", RunTable).set_rows(rows_of(comparison))
-        self._say_summary()
+        self.title_line.say_compared(comparison)
 
     def _show_settings(self) -> None:
         if (side := self.side) is not None:
             table = setting_table(side, with_agreements=self._with_agreements)
             self.query_one("#settings", CompareTable).set_table(table)
 
-    def _say_summary(self) -> None:
-        """Say what is compared, and how old the newest record is while a run goes on."""
-        if self.comparison is None:
-            return
-        runs, groups = self.comparison.compared.runs, self.comparison.by_group.groups
-        running = sum(run.get("status") in UNFINISHED for run in runs)
-        parts = [f"{count(len(runs), 'run')} in {count(len(groups), 'group')}"]
-        if running:
-            parts.insert(0, f"● {running} running")
-            parts += [ago(max(0.0, time.time() - self._newest_s))] if self._newest_s is not None else []
-        self.query_one("#compare-summary", Line).say("   ".join(parts))
-
     def on_resize(self, event: events.Resize) -> None:
-        """Give the marks as many lines as the height allows."""
-        self._fit_marks(event.size.width, event.size.height)
-
-    def _fit_marks(self, width: int, height: int) -> None:
-        marks = self.query_one(CompareMarks)
-        most = max(1, min(MOST_MARK_LINES, height // ROWS_PER_MARK_LINE))
-        marks.styles.height = min(most, max(1, marks.lines_needed(width)))
+        """Give the marks as many lines as there is room for."""
+        self.query_one(CompareMarks).fit_to(*event.size)
 
     # ---- views
 
     def _show_pane(self) -> None:
         for pane, _ in PANES:
             self.query_one(f"#{pane}").display = pane == self._pane
-        self.query_one(CompareTabs).show(self._pane)
+        self.title_line.show_pane(self._pane)
         self.query_one(KeyBar).set_keys(KEYS[self._pane])
         self.query_one(f"#{self._pane}").focus()
 
-    @on(CompareTabs.PaneChosen)
-    def show_chosen(self, event: CompareTabs.PaneChosen) -> None:
+    @on(CompareTitle.PaneChosen)
+    def show_chosen(self, event: CompareTitle.PaneChosen) -> None:
         """Show the view whose name was clicked."""
         self.action_show(event.pane)
 
@@ -253,9 +249,13 @@ class CompareScreen(RunActions):
 
     # ---- metrics
 
+    @property
+    def _wanted(self) -> Wanted:
+        return Wanted(self._key, bool(self._is_grouped))
+
     def _want_metric(self, key: str) -> None:
         self._key = key
-        self._files.want(Wanted(key, bool(self._is_grouped)))
+        self._files.want(self._wanted)
 
     def action_next_metric(self, steps: int) -> None:
         """Show another metric's curves."""

@@ -11,6 +11,10 @@ from textual.widget import Widget
 from bkd.text import cell_width, count
 
 GAP = 3
+MORE_CELLS = 16
+"""What "and 12 more: 4" takes."""
+
+ROWS_PER_LINE, MOST_LINES = 12, 6
 
 
 class Mark(NamedTuple):
@@ -56,16 +60,13 @@ class CompareMarks(Widget):
             self._marks = marks
             self.refresh()
 
-    def lines_needed(self, width: int) -> int:
-        """Return how many lines all marks take."""
-        return len(laid_out([_cells(mark) for mark in self._marks], width, len(self._marks) or 1))
+    def fit_to(self, width: int, height: int) -> None:
+        """Take as many lines as all marks need, and as a terminal of a size has room for."""
+        most = max(1, min(MOST_LINES, height // ROWS_PER_LINE))
+        self.styles.height = len(laid_out([_cells(mark) for mark in self._marks], width - 2, most))
 
     def _style(self, tone: str) -> str:
         return str(self.get_component_rich_style(f"compare-marks--{tone}"))
-
-
-MORE_CELLS = 16
-"""What "and 12 more: 4" takes."""
 
 
 def laid_out(widths: Sequence[int], width: int, most_lines: int) -> list[int]:
