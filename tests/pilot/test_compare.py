@@ -75,7 +75,7 @@ def texts(screen: CompareScreen, pane: str) -> list[list[str]]:
 def lines(screen: CompareScreen, pane: str) -> list[str]:
     """Return the lines of a table that are in view."""
     table = screen.query_one(f"#{pane}", CompareTable)
-    return [table.render_line(y).text for y in range(table.size.height)]
+    return [table.render_line(y).text for y in range(table.scrollable_content_region.height)]
 
 
 def marks(screen: CompareScreen) -> str:
@@ -385,7 +385,10 @@ async def test_everything_can_be_scrolled_to_at_any_size(save: SaveRoot, size: t
             before = -1
             while before != table.scroll_offset.x:
                 before = table.scroll_offset.x
-                seen |= set(" ".join(lines(screen, pane)).split())
+                shown = lines(screen, pane)
+                seen |= set(" ".join(shown).split())
+                assert shown[0].endswith("›") == (before < table.max_scroll_x)
+                assert ("‹" in shown[0]) == (before > 0)
                 await pilot.press("right")
                 await pilot.pause()
             assert {"A", "B", "C", "D", "E", "F"} <= seen

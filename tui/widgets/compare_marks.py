@@ -74,7 +74,8 @@ def laid_out(widths: Sequence[int], width: int, most_lines: int) -> list[int]:
     lines, used = [0], 0
     for index, cells in enumerate(widths):
         is_last_line = len(lines) == most_lines
-        room = width - (MORE_CELLS if is_last_line and index < len(widths) - 1 else 0)
+        are_more = is_last_line and used + sum(widths[index:]) > width
+        room = width - (MORE_CELLS if are_more else 0)
         if lines[-1] and used + cells > room:
             if is_last_line:
                 break

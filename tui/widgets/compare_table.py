@@ -57,7 +57,7 @@ class CompareTable(ScrollView, can_focus=True):
         if y == 0:
             return self._heading()
         at = self.scroll_offset.y + y - 1
-        return self._line(self._lines[at]) if at < len(self._lines) else Strip.blank(self.size.width, self.rich_style)
+        return self._line(self._lines[at]) if at < len(self._lines) else Strip.blank(self._room, self.rich_style)
 
     def on_resize(self) -> None:
         """Wrap notes anew."""
@@ -68,7 +68,7 @@ class CompareTable(ScrollView, can_focus=True):
         starts = [0]
         for width in self._widths:
             starts.append(starts[-1] + width + GAP)
-        x, half = self.scroll_offset.x, max(1, (self.size.width - self._label_cells) // 2)
+        x, half = self.scroll_offset.x, max(1, (self._room - self._label_cells) // 2)
         beyond = [abs(start - x) for start in starts if (start - x) * direction > 0]
         if beyond:
             step = min(beyond) if min(beyond) <= 2 * half else half
@@ -97,7 +97,7 @@ class CompareTable(ScrollView, can_focus=True):
 
     def _lay_out(self) -> None:
         """Give the columns their widths and wrap the notes."""
-        width = self.size.width
+        width = self._room
         if self._laid_out_for == width:
             return
         self._laid_out_for = width
@@ -117,7 +117,7 @@ class CompareTable(ScrollView, can_focus=True):
         cells = [(head, self._style(tone)) for head, tone in zip(table.heads, table.tones, strict=True)]
         line, x = self._joined(table.title, self._style("head"), cells), self.scroll_offset.x
         if x < self.max_scroll_x:
-            line = Strip([*line.crop(0, self.size.width - 1), Segment(MORE_RIGHT, self._style("head"))])
+            line = Strip([*line.crop(0, self._room - 1), Segment(MORE_RIGHT, self._style("head"))])
         if x > 0:
             at = MARGIN + self._label_cells
             line = Strip([*line.crop(0, at), Segment(MORE_LEFT, self._style("head")), *line.crop(at + 1)])
@@ -127,7 +127,7 @@ class CompareTable(ScrollView, can_focus=True):
         style = self._style(row.tone)
         if not row.cells:
             text = " " * MARGIN + row.label
-            return Strip([Segment(fit(text, self.size.width), style)], self.size.width)
+            return Strip([Segment(fit(text, self._room), style)], self._room)
         label_style = self._style("text") if row.tone == "muted" else style
         return self._joined(row.label, label_style, [(cell, style) for cell in row.cells])
 
@@ -136,9 +136,14 @@ class CompareTable(ScrollView, can_focus=True):
         left = Segment(fit(" " * MARGIN + label, MARGIN + self._label_cells), style)
         padded = zip(cells, self._widths, strict=True)
         segments = [Segment(" " * GAP + fit(text, width), own) for (text, own), width in padded]
-        x, room = self.scroll_offset.x, self.size.width - left.cell_length
+        x, room = self.scroll_offset.x, self._room - left.cell_length
         shown = Strip(segments).crop(x, x + room)
-        return Strip([left, *shown]).adjust_cell_length(self.size.width, self.rich_style)
+        return Strip([left, *shown]).adjust_cell_length(self._room, self.rich_style)
+
+    @property
+    def _room(self) -> int:
+        """Cells across that no scrollbar covers."""
+        return self.scrollable_content_region.width
 
     def _style(self, tone: str) -> Style:
         """Return the style of a component class."""
