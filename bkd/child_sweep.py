@@ -37,7 +37,9 @@ class SweepChild(Child):
         students: list[Student] = record.run["students"]
         for group in sorted({student["group"] for student in students}):
             waiting = [s for s in students if s["group"] == group and self._status(s) not in (Status.DONE, DELETED)]
-            if waiting and not self.flag.is_set:
+            if self.flag.is_set:
+                self._stop(waiting)  # some may be at work since an earlier life of the sweep
+            elif waiting:
                 self._work_on(record, waiting)
         left = [student for student in students if self._status(student) != Status.DONE]
         if self.flag.is_set and left:
