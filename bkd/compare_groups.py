@@ -4,8 +4,8 @@ Groups and statistics are those of a report: a group holds what is alike in ever
 teacher it was; students of one teacher are averaged first, so that a repetition is a teacher.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bkd.compare_runs import Compared
@@ -23,6 +23,9 @@ from bkd.report_words import setting_text, telling
 from bkd.runfile import Status
 from bkd.stats import MeanInterval
 from bkd.text import clean
+
+Test = Callable[[Group, Group, Metric], Comparison | None]
+"""From a group, the one that it is compared with, and a metric."""
 
 _SHARES_OF_NOISE = ("noise_ratio", "bias")  # relative to the labels' variance
 
@@ -141,11 +144,40 @@ def metric_keys(runs: Iterable[Run]) -> list[str]:
     )
 
 
-def metric_rows(groups: Sequence[RunGroup], keys: Iterable[str]) -> list[MetricRow]:
-    """Return mean and difference to the first group of each of these metrics that a group has as a number."""
+def metric_rows(groups: Sequence[RunGroup], keys: Iterable[str], test: Test = compare) -> Iterator[MetricRow]:
+    """Yield mean and difference to the first group of each of these metrics that a group has as a number.
+
+    Args:
+        groups: The columns.
+        keys: Of the metrics.
+        test: Compares a metric of a group with the first one's; of non-separated groups it takes long to say how many
+            more repetitions would do (10 ms).
+    """
     students = [student for group in groups if group.measured for student in group.measured.students]
-    rows = [_metric_row(groups, _metric(key, students)) for key in keys]
-    return [row for row in rows if any(figure is not None for figure in row.figures)]
+    for key in keys:
+        row = _metric_row(groups, _metric(key, students), test)
+        if any(figure is not None for figure in row.figures):
+            yield row
+
+
+def no_test(group: Group, first: Group, metric: Metric) -> None:
+    """Leave out what takes long."""
+
+
+class Differences:
+    """Compares groups and remembers the outcome: the figures of finished runs stay."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Any, ...], Comparison | None] = {}
+
+    def compare(self, group: Group, first: Group, metric: Metric) -> Comparison | None:
+        """Return what `bkd.report_statistics.compare` does."""
+        units = (tuple(one.units(metric).items()) for one in (group, first))
+        key = (metric, *units, group.kind, first.kind)
+        if key not in self._known:
+            self._known[key] = compare(group, first, metric)
+        found = self._known[key]
+        return found and replace(found, baseline=first)
 
 
 def mark_of(index: int) -> str:
@@ -217,9 +249,9 @@ def _metric(key: str, students: Sequence[Student]) -> Metric:
     return Metric((key,), key, Direction.NEITHER, is_share=False)
 
 
-def _metric_row(groups: Sequence[RunGroup], metric: Metric) -> MetricRow:
+def _metric_row(groups: Sequence[RunGroup], metric: Metric, test: Test) -> MetricRow:
     first, *others = (group.measured for group in groups)
-    compared = [compare(group, first, metric) if group and first else None for group in others]
+    compared = [test(group, first, metric) if group and first else None for group in others]
     return MetricRow(metric, tuple(_figure(group.measured, metric) for group in groups), (None, *compared))
 
 

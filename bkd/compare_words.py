@@ -104,7 +104,7 @@ def difference_text(found: Comparison | None, metric: Metric) -> str:
     return "" if found is None else signed((found.difference, found.low, found.high), is_percent=metric.is_share)
 
 
-def test_text(found: Comparison | None) -> str:
+def significance_text(found: Comparison | None) -> str:
     """Return p and what it rests on: "0.021, 5 pairs", "0.3, unpaired", "" without a test."""
     if found is None or found.p is None:
         return ""

@@ -15,13 +15,13 @@ from textual.message import Message
 from bkd.chart import Series
 from bkd.chart_trace import Trace
 from bkd.compare_curves import Axis, Band, Columns, MetricCurve, Points, group_bands
-from bkd.compare_groups import RunGroup
+from bkd.compare_groups import Differences, RunGroup
 from bkd.compare_runs import Compared, RunWatch, folder_of, read_ids
 from bkd.errors import StorageError
 from bkd.events import EventTail
 from bkd.runfile import UNFINISHED
 from bkd.store import Store
-from tui.compare_sides import Comparison, compare_all
+from tui.compare_sides import Comparison, compare_all, with_tests
 from tui.messages import Row
 
 LOOK_EVERY_S = 1.0
@@ -78,6 +78,7 @@ class CompareFiles:
         self._due = Event()
         self._wanted: Wanted | None = None
         self._metrics: dict[str, _MetricFiles] = {}
+        self._differences = Differences()
 
     def want(self, wanted: Wanted) -> None:
         """Have other curves read, without delay."""
@@ -102,14 +103,20 @@ class CompareFiles:
             return
         watch, comparison = RunWatch(self._store, compared), compare_all(compared, model_defaults)
         yield RunsCompared(comparison)
-        shown: Wanted | None = None
+        shown, is_tested = None, False
+
+        def is_interrupted() -> bool:
+            return is_cancelled() or self._due.is_set()
+
         while not is_cancelled():
             if is_watched() and (changed := watch.look()) is not None:
-                comparison, shown = compare_all(changed, model_defaults), None
-                yield RunsCompared(comparison)
+                comparison, shown, is_tested = compare_all(changed, model_defaults), None, False
             if is_watched() and (wanted := self._wanted):
                 yield from self._curves(comparison, wanted, wanted != shown, is_cancelled)
                 shown = wanted
+            if not is_tested and (found := with_tests(comparison, self._differences.compare, is_interrupted)):
+                comparison, is_tested = found, True
+                yield RunsCompared(comparison)
             self._wait(is_cancelled)
 
     def _curves(

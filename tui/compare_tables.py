@@ -16,8 +16,8 @@ from bkd.compare_words import (
     meanings,
     metric_title,
     setting_lines,
+    significance_text,
     size_text,
-    test_text,
     verdict_text,
 )
 from bkd.runfile import Status
@@ -85,7 +85,7 @@ def _metric_rows(metric: MetricRow, first: str) -> Iterator[TableRow]:
         texts = tuple(difference_text(one, metric.metric) for one in found)
         yield TableRow(f"{INDENT}less {first}", texts, "text")
     if any(one is not None and one.p is not None for one in found):
-        yield TableRow(f"{INDENT}p", tuple(map(test_text, found)), "muted")
+        yield TableRow(f"{INDENT}p", tuple(map(significance_text, found)), "muted")
         yield TableRow(f"{INDENT}verdict", tuple(verdict_text(one, metric.metric) for one in found), "muted")
 
 

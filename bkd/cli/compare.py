@@ -19,8 +19,8 @@ from bkd.compare_words import (
     meanings,
     metric_title,
     setting_lines,
+    significance_text,
     size_text,
-    test_text,
     verdict_text,
 )
 from bkd.errors import SpecError
@@ -89,7 +89,7 @@ def _grouped(compared: Compared, groups: Sequence[RunGroup], everything: bool) -
     yield ""
     yield from _table("setting", marks, list(_settings(level)))
     yield ""
-    rows = metric_rows(groups, metric_keys(compared.runs))
+    rows = list(metric_rows(groups, metric_keys(compared.runs)))
     figures = [(metric_title(row.metric), [figure_text(row, i) for i in range(len(groups))]) for row in rows]
     yield from _table("metric", marks, figures)
     for index, group in enumerate(groups[1:], start=1):
@@ -106,7 +106,7 @@ def _against_first(first: RunGroup, group: RunGroup, rows: Sequence[MetricRow], 
     columns = [
         Column("metric", lambda row: metric_title(row.metric), min_width=_LEAST_CELLS),
         Column("difference", lambda row: difference_text(row.comparisons[index], row.metric), align="right"),
-        Column("p", lambda row: test_text(row.comparisons[index])),
+        Column("p", lambda row: significance_text(row.comparisons[index])),
         Column("verdict", lambda row: verdict_text(row.comparisons[index], row.metric)),
     ]
     yield from format_table(rows, columns, terminal_width())
@@ -152,7 +152,7 @@ def _as_json(compared: Compared, groups: Sequence[RunGroup]) -> dict[str, Any]:
     settings = {key: [setting(run, key) for run in runs] for key in _keys(runs)}
     different = {key: values for key, values in settings.items() if any(value != values[0] for value in values)}
     metrics = {key: [(run.get("metrics") or {}).get(key) for run in runs] for key in metric_keys(runs)}
-    rows = metric_rows(groups, metrics)
+    rows = list(metric_rows(groups, metrics))
     marks = [group.mark for group in groups]
     return {
         "runs": [{key: run.get(key) for key in ("id", "name", "status", *_IDENTITY)} for run in runs],

@@ -6,8 +6,18 @@ from collections import defaultdict
 import pytest
 from report_runs import Runs
 
-from bkd.compare_groups import group_runs, has_repetitions, mark_of, metric_keys, metric_rows, single_runs
+from bkd.compare_groups import (
+    Differences,
+    group_runs,
+    has_repetitions,
+    mark_of,
+    metric_keys,
+    metric_rows,
+    no_test,
+    single_runs,
+)
 from bkd.compare_runs import Compared
+from bkd.report_statistics import compare
 
 
 def no_defaults(run_type, kind):
@@ -132,7 +142,7 @@ def test_an_experiment_can_be_compared():
     runs = [base | {"id": f"e{i}", "trial": i, "spec": spec | {"trial": i}, "metrics": {"mse": i / 10}} for i in (1, 2)]
     [group] = group_runs(Compared(tuple(runs), {}), no_defaults)
     assert group.label == "experiment"
-    assert metric_rows([group], ["mse"])[0].figures[0].mean == pytest.approx(0.15)
+    assert next(metric_rows([group], ["mse"])).figures[0].mean == pytest.approx(0.15)
 
 
 # ---- statistics
@@ -157,6 +167,30 @@ def test_the_statistics_are_the_reports():
     assert [c and c.test for c in row.comparisons] == [None, "paired", "welch"]
 
 
+def test_differences_that_are_remembered_are_those_of_a_fresh_comparison():
+    runs = Runs()
+    runs.repeated("Deterministic", [0.80, 0.82, 0.81])
+    runs.repeated("Bayesian", [0.79, 0.83, 0.82])
+    differences, calls = Differences(), []
+
+    def counted(*arguments):
+        calls.append(arguments)
+        return compare(*arguments)
+
+    fresh = [*metric_rows(groups_of(runs), ["test/acc", "val/acc"])]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bkd.compare_groups.compare", counted)
+        for _ in range(3):
+            again = [*metric_rows(groups_of(runs), ["test/acc", "val/acc"], differences.compare)]
+    assert again == fresh
+    assert len(calls) == 2
+    runs.student(runs.teacher("Bayesian", 4), 0.5)
+    [row] = metric_rows(groups_of(runs), ["test/acc"], differences.compare)
+    assert row == next(metric_rows(groups_of(runs), ["test/acc"]))
+    [quick] = metric_rows(groups_of(runs), ["test/acc"], no_test)
+    assert (quick.figures, quick.comparisons) == (row.figures, (None, None))
+
+
 def test_a_noise_ratio_is_one_of_sums_as_in_a_report():
     runs = Runs()
     for trial, ratio, onehot in ((1, 0.5, 10.0), (2, 3.0, 0.1)):
@@ -171,7 +205,7 @@ def test_a_noise_ratio_is_one_of_sums_as_in_a_report():
 def test_metrics_that_are_no_numbers_are_left_out():
     runs = Runs()
     runs.repeated("MSE", [0.5, 0.6], metrics={"grad/noise_full": None, "lr": 0.1, "bad": math.nan})
-    rows = metric_rows(groups_of(runs), ["test/acc", "grad/noise_full", "lr", "bad"])
+    rows = list(metric_rows(groups_of(runs), ["test/acc", "grad/noise_full", "lr", "bad"]))
     assert [row.key for row in rows] == ["test/acc", "lr"]
 
 

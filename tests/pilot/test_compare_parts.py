@@ -13,10 +13,11 @@ from bkd.compare_curves import Columns
 from bkd.compare_groups import Marked, RunGroup
 from bkd.compare_runs import read_ids
 from bkd.kinds.table import KINDS
+from bkd.report_statistics import compare
 from bkd.specs import RUN_TYPES
 from tui.compare_columns import rows_of
 from tui.compare_files import MOST_METRICS, CompareFiles, CurvesRead, RunsCompared, Wanted, model_defaults, series_of
-from tui.compare_sides import compare_all
+from tui.compare_sides import compare_all, with_tests
 from tui.compare_tables import marks_of, metric_table, setting_table
 from tui.widgets.compare_marks import MORE_CELLS, laid_out
 from tui.widgets.status import status_tone
@@ -61,6 +62,38 @@ def test_files_tell_of_runs_then_of_curves_then_of_what_is_new(save: SaveRoot) -
     assert list(told(changes, CurvesRead).series[0].y) == [0.5] * 7
 
 
+def test_means_come_first_and_their_tests_after(save: SaveRoot) -> None:
+    for kind, accs in (("MSE", (0.5, 0.6)), ("Bayesian", (0.7, 0.9))):
+        for trial, acc in enumerate(accs):
+            spec = {"type": "train", "kind": kind, "trial": trial}
+            save.teacher(f"{kind[0]}aaa000{trial}", kind=kind, trial=trial, spec=spec, metrics={"test/acc": acc})
+    files = CompareFiles(save.store, ["Maaa0000", "Maaa0001", "Baaa0000", "Baaa0001"])
+    changes = files.changes(lambda: False, lambda: True)
+    first, second = (told(changes, RunsCompared).comparison for _ in range(2))
+    assert first.by_group.rows[0].figures == second.by_group.rows[0].figures
+    assert first.by_group.rows[0].comparisons == (None, None)
+    found = second.by_group.rows[0].comparisons[1]
+    assert (found.test, found.n, found.difference) == ("paired", 2, pytest.approx(0.25))
+
+
+def test_other_curves_do_not_wait_for_the_tests(save: SaveRoot) -> None:
+    for n, kind in enumerate(("MSE", "Bayesian")):
+        append(save.teacher(f"aaaa000{n}", kind=kind).events, steps(1, 2))
+    files = CompareFiles(save.store, ["aaaa0000", "aaaa0001"])
+    changes = files.changes(lambda: False, lambda: True)
+    next(changes)
+    for key in ("train/loss", "train/acc"):
+        files.want(Wanted(key, False))
+        assert next(changes).wanted.key == key
+    assert isinstance(next(changes), RunsCompared)
+
+
+def test_tests_are_given_up_when_they_are_not_wanted_any_more(save: SaveRoot) -> None:
+    comparison = sides(save, save.teacher("aaaa0001").path.name, save.teacher("bbbb0002", kind="MSE").path.name)
+    assert with_tests(comparison, compare, lambda: True) is None
+    assert with_tests(comparison, compare, lambda: False) == compare_all(comparison.compared, model_defaults, compare)
+
+
 def test_reading_ends_when_it_is_cancelled(save: SaveRoot) -> None:
     append(save.teacher("aaaa0001").events, steps(1, 5))
     files, cancelled = CompareFiles(save.store, ["aaaa0001"]), [False]
@@ -81,7 +114,7 @@ def test_nothing_is_read_while_nobody_watches(save: SaveRoot) -> None:
         return False
 
     files.want(Wanted("train/loss", False))
-    assert [type(m) for m in files.changes(lambda: len(looks) > 2, is_watched)] == [RunsCompared]
+    assert {type(message) for message in files.changes(lambda: len(looks) > 2, is_watched)} == {RunsCompared}
 
 
 def test_curves_of_the_metrics_left_longest_ago_are_forgotten(save: SaveRoot) -> None:
@@ -180,7 +213,7 @@ def test_marks_tell_status_and_how_curves_look_without_colours(save: SaveRoot) -
 def test_a_run_without_partner_has_differences_without_a_test(save: SaveRoot) -> None:
     save.teacher("aaaa0001", metrics={"test/acc": 0.9, "lr": 0.1})
     save.teacher("aaaa0002", kind="MSE", metrics={"test/acc": 0.8, "lr": 0.1})
-    rows = metric_table(sides(save, "aaaa0001", "aaaa0002").by_group).rows
+    rows = metric_table(sides(save, "aaaa0001", "aaaa0002").by_run).rows
     assert [(row.label.strip(), row.cells) for row in rows[:4]] == [
         ("test/acc %", ("90.00", "80.00")), ("less A", ("", "-10.00")),
         ("lr", ("0.1", "0.1")), ("less A", ("", "+0.0000")),
