@@ -14,7 +14,6 @@ from bkd.text import ago, clean, count
 from tui.compare_sides import Comparison
 from tui.widgets.line import Line
 
-
 AGE_CELLS = 11
 
 
