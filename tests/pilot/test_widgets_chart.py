@@ -274,6 +274,8 @@ def test_a_long_legend_takes_further_lines_where_there_are_any():
 def test_with_a_crosshair_values_outlive_names():
     heading = Heading("Loss", [entry("a long name of a run", "0.1234")], [], at="step 5")
     assert heading_texts(heading, 28)[0].split() == ["Loss", "step", "5", "━", "0.1234"]
+    assert heading_texts(heading, 20)[0].split() == ["step", "5", "━", "0.1234"]
+    assert heading_texts(heading, 12)[0].startswith("step 5  ━ 0…")
 
 
 def test_foreign_names_are_made_harmless():

@@ -69,29 +69,32 @@ class Heading:
     def lines(self, width: int, most: int = 1) -> list[list[Piece]]:
         """Return up to `most` lines of exactly `width` cells.
 
-        Where room is short settings go first, then values, then, with an ellipsis, what is last.
+        Where room is short settings go first, then values, then, with an ellipsis, what is last. A crosshair is there
+        for the values: then names go, and the title.
         """
         without_values = [replace(entry, value="") for entry in self.entries]
-        for entries, settings in ((self.entries, self.settings), (self.entries, ()), (without_values, ())):
-            lines = _broken(self._atoms(entries, settings), width)
+        without_names = [replace(entry, name="") for entry in self.entries]
+        less = [self, replace(self, settings=()), replace(self, settings=(), entries=without_values)]
+        if self.at:
+            less[2:] = [replace(less[1], entries=without_names), replace(less[1], entries=without_names, title="")]
+        for heading in less:
+            lines = _broken(heading._atoms(), width)
             if len(lines) <= most and all(_cells(line) <= width for line in lines):
                 return [_filled(line, width) for line in lines]
-        entries = self.entries
-        if self.at:  # values are what the crosshair is for
-            entries = [replace(entry, name="") for entry in entries]
-        lines = _broken(self._atoms(entries, ()), width)
+        lines = _broken(less[-1 if self.at else 1]._atoms(), width)
         lines = [*lines[: most - 1], [piece for line in lines[most - 1 :] for piece in line]]
         return [_filled(line, width) if _cells(line) <= width else _cut(line, width) for line in lines]
 
-    def _atoms(self, entries: Sequence[Entry], settings: Sequence[str]) -> Iterator[list[Piece]]:
+    def _atoms(self) -> Iterator[list[Piece]]:
         """Yield what no line end may part."""
-        yield [Piece(clean(self.title), "title")]
+        if self.title:
+            yield [Piece(clean(self.title), "title")]
         if self.at:
-            yield [Piece(GAP + clean(self.at), "mark")]
-        for entry in entries:
+            yield [Piece((GAP if self.title else "") + clean(self.at), "mark")]
+        for entry in self.entries:
             yield entry.pieces()
-        if settings:
-            yield [Piece(GAP + " ".join(settings), "text")]
+        if self.settings:
+            yield [Piece(GAP + " ".join(self.settings), "text")]
 
 
 def _broken(atoms: Iterator[list[Piece]], width: int) -> list[list[Piece]]:

@@ -19,7 +19,7 @@ from bkd.text import count, percent
 from tui.widgets.chart_heading import Entry, Heading, Piece
 from tui.widgets.chart_picture import SIGNS, tone_of
 
-TITLE = "Reliability"
+TITLE, LONG_TITLE, LONG_TITLE_COLUMNS = "Reliability", "Reliability: accuracy over confidence, %", 80
 ROWS_PER_HEADING_LINE = 6
 
 
@@ -123,8 +123,9 @@ class ReliabilityView(Widget, can_focus=True):
         at = ""
         if self.chosen is not None:
             at = f"confidence {100 * self.chosen[0]:.0f} to {100 * self.chosen[1]:.0f}%"
-        heading = Heading(TITLE, [self._entry(i, table) for i, table in enumerate(self.tables)], [], at)
         width, height = self.content_size
+        title = LONG_TITLE if width >= LONG_TITLE_COLUMNS and not at else TITLE
+        heading = Heading(title, [self._entry(i, table) for i, table in enumerate(self.tables)], [], at)
         return heading.lines(max(width, 1), max(height // ROWS_PER_HEADING_LINE, 1))
 
     def _entry(self, index: int, table: Reliability) -> Entry:
