@@ -78,7 +78,7 @@ class Trace:
         self._raw = Lane()
         self._derived: dict[str, _Derived] = {}
         self._smoothing = 0.0
-        self._new: list[tuple[float | None, ...]] = []  # appended, not yet in the arrays
+        self._new: list[float | None] = []  # appended, not yet in the arrays: each value before its positions
 
     @staticmethod
     def of(x: ArrayLike, y: ArrayLike) -> Trace:
@@ -109,8 +109,13 @@ class Trace:
         Args:
             y: Its value.
             xs: Its positions, in the order of the axes.
+
+        Raises:
+            ValueError: Not as many positions as axes.
         """
-        self._new.append((y, *xs))
+        if len(xs) != len(self._xs):
+            raise ValueError(f"a point needs a value and {len(self._xs)} positions, got {1 + len(xs)} numbers")
+        self._new += (y, *xs)
 
     def extend(self, y: ArrayLike, *xs: ArrayLike) -> None:
         """Add points.
@@ -136,7 +141,7 @@ class Trace:
         self._scaled[axis] = (of, by)
 
     def __len__(self) -> int:
-        return len(self._raw) + len(self._new)
+        return len(self._raw) + len(self._new) // (1 + len(self._xs))
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -190,7 +195,7 @@ class Trace:
         """Take appended points into the arrays."""
         if self._new:
             new, self._new = self._new, []
-            self._extend(np.array(new, dtype=np.float64).T)
+            self._extend(np.array(new, dtype=np.float64).reshape(-1, 1 + len(self._xs)).T.copy())
 
     def _extend(self, points: Array) -> None:
         """Add points (1 + axes, n), the first row their values."""

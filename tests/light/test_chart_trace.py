@@ -142,3 +142,5 @@ def test_an_x_that_goes_back_is_held_and_one_that_is_missing_left_out():
 def test_a_point_needs_all_of_its_positions():
     with pytest.raises(ValueError, match="a value and 2 positions, got 2 numbers"):
         Trace("step", "time").extend([1.0], [2.0])
+    with pytest.raises(ValueError, match="a value and 1 positions, got 3 numbers"):
+        Trace("step").append(1.0, 2.0, 3.0)
