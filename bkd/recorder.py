@@ -87,7 +87,8 @@ class Recorder:
         self.is_stopping = is_stopping
         self.clock = clock
         self._copies = {name: HostCopies() for name in records}
-        self._step_at = self._checkpoint_at = self._looked_at = clock()
+        self._step_at = self._checkpoint_at = clock()
+        self._looked_at = -math.inf  # a request may be older than the loop
         self._saved_at = dict.fromkeys(records, clock())
         self._step_s = 0.0
         self._checkpoint_s = 0.0
