@@ -56,6 +56,48 @@ def test_only_damaged_ones_are_refused(tmp_path: Path) -> None:
         checkpoint.read(tmp_path)
 
 
+def test_one_of_a_wanted_step_is_read_or_none(tmp_path: Path) -> None:
+    for step in (4, 7):
+        checkpoint.write(tmp_path, step, TENSORS, {"epoch": step})
+    assert checkpoint.steps(tmp_path) == [7, 4]
+    assert checkpoint.steps(tmp_path / "missing") == []
+    found = checkpoint.read(tmp_path, step=4)
+    assert found is not None
+    assert found[1] == {"epoch": 4}
+    assert checkpoint.read(tmp_path, step=5) is None
+
+
+def test_another_step_does_not_stand_in_for_a_damaged_one_that_was_asked_for(tmp_path: Path) -> None:
+    for step in (4, 7):
+        checkpoint.write(tmp_path, step, TENSORS, {"epoch": step})
+    (tmp_path / "000000007" / "model.safetensors").write_bytes(b"")
+    with pytest.raises(CheckpointError, match="truncated or was changed"):
+        checkpoint.read(tmp_path, step=7)
+
+
+def test_later_ones_are_dropped_when_a_run_goes_on_from_an_earlier(tmp_path: Path) -> None:
+    for step in (4, 7):
+        checkpoint.write(tmp_path, step, TENSORS, {})
+    checkpoint.drop_after(tmp_path, 7)
+    assert checkpoint.steps(tmp_path) == [7, 4]
+    checkpoint.drop_after(tmp_path, 5)
+    assert checkpoint.steps(tmp_path) == [4]
+    checkpoint.drop_after(tmp_path / "missing", 0)
+
+
+def test_what_a_killed_process_left_unfinished_is_cleared(tmp_path: Path) -> None:
+    (tmp_path / ".000000003.1234").mkdir()
+    (tmp_path / ".000000003.1234" / "model.safetensors").write_bytes(b"half")
+    checkpoint.write(tmp_path, 4, TENSORS, {})
+    assert [child.name for child in tmp_path.iterdir()] == ["000000004"]
+
+
+def test_a_run_folder_that_was_deleted_is_not_made_anew(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="does not exist"):
+        checkpoint.write(tmp_path / "gone" / "checkpoints", 1, TENSORS, {})
+    assert not (tmp_path / "gone").exists()
+
+
 class Hostile:
     """Leaves a mark if it is unpickled."""
 
