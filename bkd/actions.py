@@ -107,7 +107,7 @@ def create(
         SpecError, RunNotFound: As `plan`.
         StorageError: If the folder cannot be written; nothing is left behind.
     """
-    run = plan(store, _absolute_data(spec)).run
+    run = plan(store, _absolute_folders(spec)).run
     run["lineage"] = run["lineage"] | (lineage or {})
     folder = store.folder(run["path"])
     try:
@@ -124,11 +124,13 @@ def create(
     return folder
 
 
-def _absolute_data(spec: RunSpec) -> RunSpec:
-    """The child may be resumed elsewhere: relative folders of data and subsets are meant from here."""
+def _absolute_folders(spec: RunSpec) -> RunSpec:
+    """The child may be resumed elsewhere: relative folders of data, subsets and answers are meant from here."""
     if not isinstance(spec, DataSpec):
         return spec
     given = {"data": spec.data or os.environ.get("DATASETS_PATH"), "fewshot_root": getattr(spec, "fewshot_root", None)}
+    if getattr(spec, "teacher_cache", "auto") not in ("auto", "off"):
+        given["teacher_cache"] = getattr(spec, "teacher_cache", None)
     absolute = {name: str(Path(path).expanduser().absolute()) for name, path in given.items() if path}
     return spec.model_copy(update=absolute)
 

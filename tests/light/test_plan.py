@@ -291,11 +291,12 @@ def test_relative_folders_are_meant_from_where_the_run_is_launched(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     source = teacher(store)
-    folder = actions.create(
-        store, make_spec(DistillSpec, {"teacher": source["id"], "fewshot_root": "few", "data": "d"})
-    )
-    written = read_run(folder)["spec"]
-    assert (written["fewshot_root"], written["data"]) == (str(tmp_path / "few"), str(tmp_path / "d"))
+    given = {"fewshot_root": "few", "data": "d", "teacher_cache": "answers"}
+    written = read_run(actions.create(store, make_spec(DistillSpec, {"teacher": source["id"]} | given)))["spec"]
+    assert {name: written[name] for name in given} == {name: str(tmp_path / path) for name, path in given.items()}
+    for word in ("auto", "off"):
+        folder = actions.create(store, make_spec(DistillSpec, {"teacher": source["id"], "teacher_cache": word}))
+        assert read_run(folder)["spec"]["teacher_cache"] == word
 
 
 @pytest.mark.parametrize("kind", ["MCMI", "TTDA", "Laplace", "Ensemble"])
