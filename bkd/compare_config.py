@@ -253,7 +253,8 @@ def ids_of(column: Column) -> list[str]:
 
 def column_text(column: Column) -> str:
     """Return which runs a column holds: "bb5a3f19", "bb5a3f19 (deleted)", "none"."""
-    return clean(", ".join(f"{run.get('id')}{' (deleted)' if run.get(GONE) else ''}" for run in column)) or "none"
+    texts = sorted(f"{run.get('id')}{' (deleted)' if run.get(GONE) else ''}" for run in column)
+    return clean(", ".join(texts)) or "none"
 
 
 def values_text(values: Values) -> str:

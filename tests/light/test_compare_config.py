@@ -111,6 +111,11 @@ def test_teachers_that_are_different_runs_are_compared():
     assert [column_text(column) for column in found.below[0].columns] == ["t1", "t2"]
 
 
+def test_several_runs_of_a_column_are_named_in_order():
+    assert column_text((run("b"), run("a"))) == "a, b"
+    assert column_text(()) == "none"
+
+
 def test_one_teacher_of_both_is_named_and_not_walked_into():
     base = run("t0")
     teacher = run("t1", "Laplace", teacher="t0")

@@ -12,7 +12,7 @@ from textual.widgets import Input, OptionList
 from bkd.locks import acquire
 from bkd.runfile import read_run, this_host, write_run
 from tui.app import BkdApp
-from tui.screens.compare import CompareScreen
+from tui.screens.compare import KEYS, CompareScreen
 from tui.screens.compare_metric import MetricScreen
 from tui.screens.help import HelpScreen
 from tui.screens.home import HomeScreen
@@ -318,6 +318,23 @@ async def test_a_run_of_the_list_can_be_opened(save: SaveRoot) -> None:
         assert app.screen.run["id"] == "bs000002"
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is screen)
+
+
+async def test_keys_in_the_bar_do_what_they_say_when_clicked(save: SaveRoot) -> None:
+    app = BkdApp(save.path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await compare(pilot, two_groups(save))
+        for pane, keys in KEYS.items():
+            for key in keys[:-2]:
+                screen.action_show(pane)
+                await pilot.pause()
+                before = app.screen
+                await screen.run_action(key.action)
+                if app.screen is not before:
+                    await pilot.press("escape")
+                    await until(pilot, lambda: app.screen is screen)
+        assert screen.chart.crosshair is not None
+        assert screen.query_one("#runs", RunTable).sort_by == "Mark"
 
 
 async def test_escape_puts_the_crosshair_away_first(save: SaveRoot) -> None:

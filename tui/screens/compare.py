@@ -47,7 +47,8 @@ KEYS = {
         Key("1-4", "views", "next_pane(1)"), _GROUPS, Key("a", "what agrees", "toggle_agreements"), _SCROLL, *_BAR_END,
     ),
     "runs": (
-        Key("1-4", "views", "next_pane(1)"), Key("enter", "open", "open_selected"), Key("s", "sort", "sort"), *_BAR_END,
+        Key("1-4", "views", "next_pane(1)"), Key("enter", "open", "table('open')"),
+        Key("s", "sort", "table('sort_next')"), *_BAR_END,
     ),
 }  # fmt: skip
 
@@ -290,13 +291,9 @@ class CompareScreen(RunActions):
         if (row := self.target()) is not None:
             self.open_screen(RunScreen(self.store, row))
 
-    def action_open_selected(self) -> None:
-        """Open the run under the cursor."""
-        self.query_one("#runs", RunTable).action_open()
-
-    def action_sort(self) -> None:
-        """Sort the runs by the next column."""
-        self.query_one("#runs", RunTable).action_sort_next()
+    def action_table(self, action: str) -> None:
+        """Do something with the table of runs."""
+        getattr(self.query_one("#runs", RunTable), f"action_{action}")()
 
     def target(self) -> Row | None:
         """Return the run under the cursor."""
