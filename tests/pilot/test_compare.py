@@ -193,14 +193,25 @@ async def test_a_run_that_goes_on_grows_and_ends(save: SaveRoot) -> None:
         assert "running" not in marks(screen)
 
 
+async def test_curves_that_were_asked_for_leave_room_for_their_growth(save: SaveRoot) -> None:
+    ids = two_groups(save)
+    app = BkdApp(save.path)
+    async with app.run_test(size=(200, 60)) as pilot:
+        screen = await compare(pilot, ids)
+        for key in "b]b[":
+            await pilot.press({"]": "right_square_bracket", "[": "left_square_bracket"}.get(key, key))
+            await until(pilot, lambda: screen._drawn == screen._wanted)
+        assert screen._budget.has_room
+
+
 async def test_a_rewound_file_starts_its_curve_again(save: SaveRoot) -> None:
     ids = repeated(save, "Bayesian", "b", [0.9]) + repeated(save, "MSE", "m", [0.7])
     app = BkdApp(save.path)
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await compare(pilot, ids)
         folder = save.store.find("ms000001")
-        folder.events.write_bytes(b"")
-        append(folder.events, epochs(0.3, 0.4))
+        append(folder.events.with_name("other"), epochs(0.3, 0.4))
+        folder.events.with_name("other").replace(folder.events)
         await until(pilot, lambda: list(screen.chart.series[1].y) == [0.3, 0.4])
 
 
