@@ -29,7 +29,7 @@ from tui.widgets.key_bar import Key, KeyBar
 from tui.widgets.run_table import RunTable
 
 PANES = (("curves", "Curves"), ("differences", "Differences"), ("settings", "Settings"), ("runs", "Runs"))
-CELLS_PER_S = 280.0  # of the curves while they grow; a cell costs five to nine bytes
+CELLS_PER_S = 200.0  # of the curves while they grow; where colours alternate a cell costs a dozen bytes
 FIRST_KEYS = ("val/acc", "val/loss", "test/acc", "train/loss")  # of which the first that a run has is shown first
 NOTHING_LEFT = "None of these runs is there any more: esc goes back."
 
