@@ -8,15 +8,30 @@ from typing import Any
 from rich.text import Text
 
 from bkd.text import cell_width, clean, duration, number, percent
-from tui.run_columns import metric, progress, when
+from tui.lineage import lineage_lines, students_of_sweep
+from tui.plots import is_trained
+from tui.run_columns import is_sweep, metric, progress, when
 from tui.widgets.status import status_text
 
-LABEL_CELLS = 17
+LABEL_CELLS, INDENTED_CELLS = 17, 12
+MOST_STUDENTS = 24  # of a sweep that are listed
 Run = Mapping[str, Any]
 Line = tuple[str, str]
 
 _SHARES = ("acc", "acc5", "ece")
-_HIDDEN = ("type", "kind", "teacher")
+_HIDDEN = ("type", "kind", "teacher", "members")
+_OF_GRID = ("alpha", "kd_T", "kd_S")  # a sweep with a grid takes them from there
+_USUAL = (
+    "train",
+    "val",
+    "test",
+    "grad",
+    "converge",
+    "time",
+    "lr",
+    "students",
+    "synthetic",
+)  # other figures are a kind's own
 _FIRST = (
     "arch",
     "student",
@@ -32,12 +47,12 @@ _FIRST = (
 )
 
 
-def detail_text(run: Run, students: Sequence[Run] = ()) -> Text:
+def detail_text(run: Run, rows: Sequence[Run] = ()) -> Text:
     """Return status, results, lineage and configuration of a run.
 
     Args:
         run: run.json with tags and note.
-        students: Rows of the runs that came from it.
+        rows: All runs, among which its relatives are.
     """
     text = Text()
     text.append(clean(str(run.get("name"))) + "\n", "bold")
@@ -45,7 +60,10 @@ def detail_text(run: Run, students: Sequence[Run] = ()) -> Text:
         "": _identity(run),
         "Results": _results(run),
         "Gradient noise": _noise(run.get("metrics") or {}),
-        "Lineage": _lineage(run, students),
+        str(run.get("kind")): of_kind(run.get("metrics") or {}),
+        "Arms": _arms(run),
+        "Students": _students(run, rows),
+        "Lineage": lineage_lines(run, rows),
         "Configuration": _configuration(run.get("spec") or {}),
         "Ran on": _environment(run),
     }
@@ -62,7 +80,8 @@ def _append(text: Text, title: str, lines: Sequence[Line]) -> None:
         text.append(f"\n{title}\n", "bold")
     for label, value in lines:
         label = clean(label)
-        text.append(label + " " * max(1, LABEL_CELLS - cell_width(label)), "dim")
+        cells = INDENTED_CELLS if label.startswith(" ") else LABEL_CELLS
+        text.append(label + " " * max(1, cells - cell_width(label)), "dim")
         text.append(clean(value) + "\n")
 
 
@@ -71,7 +90,8 @@ def _identity(run: Run) -> Iterator[Line]:
     yield "status", status_text(run.get("status"))
     if run.get("message"):
         yield "message", str(run["message"])
-    yield "epoch", str(progress(run))
+    if is_trained(run) and not is_sweep(run):
+        yield "epoch", str(progress(run))
     if run.get("started") and run.get("ended"):
         yield "took", duration(run["ended"] - run["started"])
     yield "created", when(run.get("created"))
@@ -97,19 +117,45 @@ def _noise(metrics: Run) -> Iterator[Line]:
             yield title, number(value)
 
 
-def _lineage(run: Run, students: Sequence[Run]) -> Iterator[Line]:
-    if run.get("teacher"):
-        told = run.get("lineage") or {}
-        yield "teacher", f"{run['teacher']} {told.get('teacher_kind') or run.get('kind')} {run.get('arch')}"
+def of_kind(metrics: Run) -> Iterator[Line]:
+    """Yield the figures that only this kind of teacher has, as the prior of a Laplace teacher."""
+    for key, value in metrics.items():
+        prefix, _, name = key.partition("/")
+        if prefix not in _USUAL and name and value is not None:
+            yield name, number(value)
+
+
+def _students(run: Run, rows: Sequence[Run]) -> Iterator[Line]:
+    students = students_of_sweep(run, rows)
     if students:
-        yield "students", str(len(students))
-    for row in students[:12]:
-        yield f"  {row['id']}", f"{row.get('student_arch')} {row.get('status')} {percent(metric('acc')(row))}"
+        yield "done", f"{sum(row.get('status') == 'done' for row in students)} of {len(students)}"
+    for row in students[:MOST_STUDENTS]:
+        accuracy = metric("acc")(row) if row.get("status") == "done" else None
+        standing = f"✓ {percent(accuracy)}" if accuracy is not None else status_text(row.get("status"))
+        yield f"  {row['id']}", f"{standing:<10} {setting_text(row)}"
+    if len(students) > MOST_STUDENTS:
+        yield "  ...", f"{len(students) - MOST_STUDENTS} more; enter shows all"
+
+
+def setting_text(row: Run) -> str:
+    """Return what tells a student from the others of its sweep."""
+    spec = row.get("setting") or {}
+    few = f" {spec['fewshot_percent']:g}%" if spec.get("fewshot_percent") else ""
+    return f"{spec.get('kd_T'):g}:{spec.get('kd_S'):g}:{spec.get('alpha'):g}{few} t{spec.get('trial')}"
+
+
+def _arms(run: Run) -> Iterator[Line]:
+    result = (run.get("results") or {}).get("synthetic") or {}
+    if result:
+        yield "Bayes loss", number(result.get("bayes_loss"))
+    for arm in (result.get("arms") or {}).values():
+        yield str(arm.get("title")), f"gap {number(arm.get('gap'))}  V {number(arm.get('noise_ratio'))}"
 
 
 def _configuration(spec: Run) -> Iterator[Line]:
-    names = [name for name in _FIRST if name in spec]
-    for name in [*names, *(name for name in spec if name not in names and name not in _HIDDEN)]:
+    hidden = (*_HIDDEN, *(_OF_GRID if spec.get("grid") else ()))
+    names = [name for name in _FIRST if name in spec and name not in hidden]
+    for name in [*names, *(name for name in spec if name not in names and name not in hidden)]:
         value = spec[name]
         if value is not None and value is not False:
             yield (

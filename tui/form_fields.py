@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -14,11 +15,13 @@ from pydantic.fields import FieldInfo
 from bkd.catalog import ARCHITECTURES, DATASETS
 from bkd.plan import NETWORK_FIELDS, SPLIT_FIELDS
 from bkd.spec_faults import explain
-from bkd.specs import DistillSpec, RunSpec
+from bkd.specs import RunSpec
+from tui.sources import SOURCE_FIELDS, kinds_allowed, source_field
 
 FIRST = (
-    "student", "teacher", "members", "arch", "dataset", "epochs", "trial", "train_limit", "alpha", "kd_T", "kd_S", "bnn_samples", "weights",
-    "vi", "bnn_ml_epochs", "bnn_annealing_epochs", "mse_on", "batch_size", "learning_rate", "device",
+    "teacher", "members", "student", "students", "grid", "arch", "dataset", "epochs", "trial", "trials", "train_limit",
+    "fewshot_percent", "alpha", "kd_T", "kd_S", "bnn_samples", "weights", "vi", "bnn_ml_epochs", "bnn_annealing_epochs",
+    "mse_on", "batch_size", "learning_rate", "device", "threads",
 )  # fmt: skip
 FIRST_GROUP = "Most used"
 INHERITED = (*SPLIT_FIELDS, *NETWORK_FIELDS)  # by runs that are made from others
@@ -28,10 +31,17 @@ _SIGNS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
 
 @dataclass(frozen=True)
 class FormField:
-    """A field of a spec as a form shows it."""
+    """A field of a spec as a form shows it.
+
+    Attributes:
+        name: Of the field.
+        info: What the spec says of it.
+        kinds: Of the teachers that it may name, () where any kind will do.
+    """
 
     name: str
     info: FieldInfo
+    kinds: tuple[str, ...] = ()
 
     @property
     def group(self) -> str:
@@ -47,6 +57,16 @@ class FormField:
     def is_switch(self) -> bool:
         """Whether it is on or off."""
         return self.info.annotation is bool
+
+    @property
+    def names_runs(self) -> bool:
+        """Whether its value names other runs."""
+        return self.name in SOURCE_FIELDS
+
+    @property
+    def is_required(self) -> bool:
+        """Whether it must be given."""
+        return self.info.is_required()
 
     @cached_property
     def choices(self) -> tuple[str, ...]:
@@ -80,7 +100,8 @@ class FormField:
             f"unit: {self.unit}" if self.unit else "",
             f"range: {self.range}" if self.range else "",
             f"one of: {', '.join(self.choices)}" if 0 < len(self.choices) < 8 else "",
-            f"default: {shown_default(self)}",
+            "" if self.is_required else f"default: {shown_default(self)}",
+            f"kinds: {', '.join(self.kinds)}" if self.kinds else "",
             f"flag: --{self.name.replace('_', '-')}",
         ]
         return f"{self.info.description}\n{'   '.join(fact for fact in facts if fact)}"
@@ -94,16 +115,28 @@ class FormField:
 
 def shown_default(field: FormField) -> str:
     """Return a field's default as text."""
+    if field.is_required:
+        return ""
     if field.default is None:
         return "unset"
-    return {True: "on", False: "off"}[field.default] if field.is_switch else str(field.default)
+    if field.is_switch:
+        return "on" if field.default else "off"
+    return (
+        ",".join(f"{value:g}" if isinstance(value, float) else str(value) for value in field.default)
+        if isinstance(field.default, list)
+        else str(field.default)
+    )
 
 
 def fields_of(cls: type[RunSpec]) -> list[FormField]:
     """Return the fields that a person may set, the most used first, then group by group."""
-    is_made = {"teacher", "members"} & set(cls.model_fields)
-    hidden = (*(INHERITED if is_made else ()), *(("teacher",) if issubclass(cls, DistillSpec) else ()))
-    fields = [FormField(name, info) for name, info in cls.model_fields.items() if name not in hidden]
+    inherited = INHERITED if source_field(cls) else ()
+    kinds = kinds_allowed(cls)
+    fields = [
+        FormField(name, info, kinds if name in SOURCE_FIELDS else ())
+        for name, info in cls.model_fields.items()
+        if name not in inherited
+    ]
     first = sorted((f for f in fields if f.name in FIRST), key=lambda f: FIRST.index(f.name))
     rest = [f for f in fields if f.name not in FIRST]
     groups = list(dict.fromkeys(f.group for f in rest))
@@ -111,15 +144,23 @@ def fields_of(cls: type[RunSpec]) -> list[FormField]:
 
 
 def faults_of(cls: type[RunSpec], values: Mapping[str, Any]) -> dict[str, str]:
-    """Return what is wrong with values by field; under "" what is wrong between fields."""
+    """Return what is wrong with values by field; under "" what is wrong between fields and begins with none."""
     try:
         cls.model_validate(dict(values))
     except ValidationError as error:
-        return dict(reversed(explain(cls, error)))  # of several faults of one field the first
+        found = [(field or field_named(cls, fault), fault) for field, fault in explain(cls, error)]
+        return dict(reversed(found))  # of several faults of one field the first
     return {}
 
 
+def field_named(cls: type[RunSpec], fault: str) -> str:
+    """Return the field with which a sentence begins, perhaps behind the command: "train mcmi.teacher must be ..."."""
+    found = re.match(r"(?:[\w ]+[.:] ?)?(\w+) ", fault)
+    return found[1] if found and found[1] in cls.model_fields else ""
+
+
 def short_fault(fault: str, field: str) -> str:
-    """Return a fault without the field's own name and description: what fits beside the field."""
-    text = fault.partition(f".{field} ")[2] or fault
+    """Return a fault without the field's own name, value and description: what fits beside the field."""
+    text = re.sub(rf"^(?:[\w ]+[.:] ?)?{field} ", "", fault)
+    text = re.sub(r"^(?:'[^']*'|\"[^\"]*\"|\[[^\]]*\]) (?=has|is|needs|must)", "", text)
     return text.partition(". ")[0].rstrip(".")

@@ -52,6 +52,7 @@ class History:
         epoch: Epoch of the last record, from 0.
         time_s: When the last record was written, Unix seconds; None before the first.
         images_per_s: As the run said last.
+        last: The last step's record.
     """
 
     def __init__(self) -> None:
@@ -63,7 +64,7 @@ class History:
         self.step = self.epoch = 0
         self.time_s: float | None = None
         self.images_per_s: float | None = None
-        self.loss: float | None = None
+        self.last: Record = {}
         self._steps_per_epoch: float | None = None
         self._recent: deque[tuple[float, int]] = deque(maxlen=RECENT)
 
@@ -85,7 +86,7 @@ class History:
             self._steps_per_epoch = self.step / (self.epoch + 1)
             return
         self.images_per_s = record.get("time/images_per_s") or self.images_per_s
-        self.loss = record.get("train/loss")
+        self.last = record
         self._recent.append((float(record.get("t") or 0.0), self.step))
 
     def _point(self, kind: str, key: str, value: Any) -> None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
+
+if TYPE_CHECKING:
+    from bkd.specs import RunSpec
+    from tui.plan_check import PlanCheck
 
 Row = Mapping[str, Any]
 
@@ -29,13 +33,11 @@ class RunRead(Message):
 
     Attributes:
         run: With its status as it is now, tags and note.
-        students: Rows of the runs that came from it.
     """
 
-    def __init__(self, run: Row, students: Sequence[Row] = ()) -> None:
+    def __init__(self, run: Row) -> None:
         super().__init__()
         self.run = run
-        self.students = students
 
 
 class EventsRead(Message):
@@ -70,6 +72,36 @@ class RunLaunched(Message):
     def __init__(self, run_id: str) -> None:
         super().__init__()
         self.run_id = run_id
+
+
+class LaunchRefused(Message):
+    """A run was not launched.
+
+    Attributes:
+        text: Why.
+        field: The field at fault, "" if none is in particular.
+    """
+
+    def __init__(self, text: str, field: str) -> None:
+        super().__init__()
+        self.text = text
+        self.field = field
+
+
+class PlanChecked(Message):
+    """What a launch would come to was found out.
+
+    Attributes:
+        spec: Of the run.
+        values: Fields that were given.
+        found: What was found.
+    """
+
+    def __init__(self, spec: type[RunSpec], values: Row, found: PlanCheck) -> None:
+        super().__init__()
+        self.spec = spec
+        self.values = values
+        self.found = found
 
 
 class TaskDone(Message):

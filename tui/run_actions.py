@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from bkd.runfile import UNFINISHED
 from bkd.text import count
 from tui.held_screen import HeldScreen
 from tui.messages import Row
+from tui.run_columns import is_sweep
 
 if TYPE_CHECKING:
     from bkd.store import Store
@@ -60,18 +61,15 @@ class RunActions(HeldScreen[None]):
             return
         from tui.screens.confirm import ConfirmScreen
 
-        students = self.students_of(run)
-        word = f"{run['id']} force" if students else str(run["id"])
-        warning = "Its weights, events and log are removed for good."
-        if students:
-            warning += f" {count(len(students), 'student')} came from it and would be left without their teacher."
+        heirs = self.store.heirs_of(str(run["id"])) if run.get("role") == "teacher" else []
+        word = f"{run['id']} force" if heirs else str(run["id"])
 
         def answered(is_sure: bool | None) -> None:
             if is_sure:
-                self._delete(str(run["id"]), force=bool(students))
+                self._delete(str(run["id"]), force=bool(heirs))
 
         self.app.clear_notifications()  # on a small terminal they would cover the question
-        self.app.push_screen(ConfirmScreen(f"Delete {run.get('name')}?", warning, word), answered)
+        self.app.push_screen(ConfirmScreen(f"Delete {run.get('name')}?", deletion_text(run, heirs), word), answered)
 
     def _delete(self, run_id: str, *, force: bool) -> None:
         def delete() -> str:
@@ -105,9 +103,16 @@ class RunActions(HeldScreen[None]):
 
         self.run_task(describe)
 
-    def students_of(self, run: Row) -> list[dict[str, Any]]:
-        """Return the rows of the students that came from a run."""
-        return self.store.students_of(str(run["id"])) if run.get("role") == "teacher" else []
+    def watch_run(self, row: Row) -> None:
+        """Open the view of a run: its curves, or the students of a sweep."""
+        if is_sweep(row):
+            from tui.screens.sweep import SweepScreen
+
+            self.open_screen(SweepScreen(self.store, row))
+        else:
+            from tui.screens.run import RunScreen
+
+            self.open_screen(RunScreen(self.store, row))
 
     def open_screen(self, screen: HeldScreen[Any], answered: Callable[[Any], None] | None = None) -> None:
         """Open a screen that is painted once it is laid out, not part by part."""
@@ -125,3 +130,28 @@ class RunActions(HeldScreen[None]):
         if run is None:
             self.notify("No run is selected.", severity="warning")
         return run
+
+
+def deletion_text(run: Row, heirs: Sequence[Row]) -> str:
+    """Return what the deletion of a run means.
+
+    Args:
+        run: The run.
+        heirs: Rows of the runs that came from it.
+    """
+    if is_sweep(run):
+        return "Its list of students and its log are removed for good. Its students stay."
+    text = "Its weights, events and log are removed for good."
+    if heirs:
+        text += f" {heirs_text(heirs)} came from it and would be left without their teacher."
+    return text
+
+
+def heirs_text(heirs: Sequence[Row]) -> str:
+    """Return how many runs came from another, "2 students and 1 teacher"."""
+    counts = [
+        count(number, role)
+        for role in ("student", "teacher", "experiment")
+        if (number := sum(row.get("role") == role for row in heirs))
+    ]
+    return " and ".join([", ".join(counts[:-1]), counts[-1]] if len(counts) > 1 else counts)

@@ -1,4 +1,4 @@
-"""The columns of the tables of teachers and students."""
+"""The columns of the tables of runs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from bkd.paths import SYNTHETIC
 from bkd.text import number, percent
 from tui.widgets.columns import Column, Row
 from tui.widgets.status import status_text, status_tone, status_word
@@ -29,6 +30,11 @@ def noise_ratio(row: Row) -> float | None:
     return value
 
 
+def setting(name: str) -> Callable[[Row], Any]:
+    """Return a function that gives a setting of a sweep's student."""
+    return lambda row: (row.get("setting") or {}).get(name)
+
+
 class Progress(int):
     """Epochs done, sorted as a number, shown with how many there will be."""
 
@@ -45,6 +51,16 @@ def progress(row: Row) -> Progress:
     return done
 
 
+def students_done(row: Row) -> Progress | None:
+    """Return how many of a sweep's students are done, "3/8"; None for an experiment that is no sweep."""
+    return progress(row) if is_sweep(row) else None
+
+
+def is_sweep(row: Row) -> bool:
+    """Whether a run launches students: every experiment does but the one that makes its own data."""
+    return row.get("role") == "experiment" and row.get("kind") != SYNTHETIC
+
+
 def when(seconds: float | None) -> str:
     """Return a point in time as "11-23 14:05", in this machine's time zone."""
     return "-" if seconds is None else time.strftime("%m-%d %H:%M", time.localtime(seconds))
@@ -56,6 +72,14 @@ def _tone(row: Row) -> str:
 
 def _status(value: Any) -> str:
     return status_text(status_word(value or ""))
+
+
+def _or_dash(value: Any) -> str:
+    return "-" if value is None else str(value)
+
+
+def _few(value: float | None) -> str:
+    return "all" if value is None else f"{value:g}%"
 
 
 def _muted(row: Row) -> str:
@@ -92,4 +116,40 @@ STUDENTS = (
     _EPOCH, _ACC, *_TAIL,
     Column("R", noise_ratio, 6, show=number, align="right", priority=5),
     *_ABOUT,
+)  # fmt: skip
+
+EXPERIMENTS = (
+    _STATUS, _NAME,
+    Column("Kind", "kind", 10, priority=1),
+    Column("Done", students_done, 7, show=_or_dash, align="right", priority=2),
+    Column("Teacher", "teacher", 8, priority=4),
+    Column("T arch", "arch", 11, priority=7),
+    Column("Students", "student_arch", 13, priority=5),
+    Column("Dataset", "dataset", 13, priority=8),
+    *_ABOUT,
+)  # fmt: skip
+
+SWEEP_STUDENTS = (
+    _STATUS,
+    Column("Id", "id", 8, tone=_muted),
+    Column("Student", "student_arch", 13, priority=3),
+    Column("Trial", "trial", 5, align="right", priority=2),
+    Column("Tt", setting("kd_T"), 4, align="right", priority=4),
+    Column("Ts", setting("kd_S"), 4, align="right", priority=4),
+    Column("alpha", setting("alpha"), 5, align="right", priority=4),
+    Column("S", setting("bnn_samples"), 3, align="right", priority=5),
+    Column("Few", setting("fewshot_percent"), 5, show=_few, align="right", priority=3),
+    _EPOCH, _ACC, *_TAIL,
+    Column("R", noise_ratio, 6, show=number, align="right", priority=5),
+)  # fmt: skip
+
+PICKED = (
+    Column("Id", "id", 8),
+    Column("Kind", "kind", 13, priority=1),
+    Column("Arch", "arch", 11, priority=3, grows=True),
+    Column("Dataset", "dataset", 13, priority=2),
+    _ACC,
+    Column("Trial", "trial", 5, align="right", priority=4),
+    Column("Created", "created", 11, show=when, priority=5, tone=_muted),
+    Column("Tags", "tags", 14, priority=6, tone=_muted),
 )  # fmt: skip

@@ -23,7 +23,7 @@ from bkd.bayes.matheron import (
     positive,
     triangular_factors,
 )
-from bkd.bayes.products import is_convolved, multiply_transposed
+from bkd.bayes.products import is_large, multiply_transposed
 from bkd.rng import standard_normal
 
 
@@ -77,7 +77,7 @@ class Run:
         """Return Z_r and Z_c of the layers."""
         row = torch.stack([layer.z_row for layer in self.layers])
         col = torch.stack([layer.z_col for layer in self.layers])
-        return StackedZ(row, col, col.mT.contiguous() if is_convolved(col, *self.layers[0].matrix_shape) else None)
+        return StackedZ(row, col, col.mT.contiguous() if is_large(col, *self.layers[0].matrix_shape) else None)
 
     def set_weights(self, z: StackedZ, y: Tensor, noise: tuple[Tensor, Tensor] | None = None) -> None:
         """Give each layer W = prior_sd * (Z_r^T Y Z_c + lam E1); `noise` is (lam, E1)."""

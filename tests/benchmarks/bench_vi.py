@@ -1,8 +1,8 @@
 """What a Bayesian teacher's weight draws cost beside its forward passes: ResNet-18, 32x32, B = 100, C = 100.
 
-Run `python tests/benchmarks/bench_vi.py [rounds]`. It times S draws with their passes against S passes of the same
-network with fixed weights, in turns: on one thread (processor seconds, which leave out what other processes take) and
-on two (seconds on the wall, which mean something only where both cores are free); prints a JSON line for each.
+Run `python tests/benchmarks/bench_vi.py [rounds [threads]]`. It times S draws with their passes against S passes of
+the same network with fixed weights, in turns: on one thread (processor seconds, which leave out what other processes
+take) and on two (seconds on the wall, which mean something only where both cores are free). Prints a JSON line for each.
 """
 
 import json
@@ -40,13 +40,15 @@ def main() -> None:
     check(teacher.posterior)
     images = torch.randn(100, 3, 32, 32)
     draws = generator(0, "teacher")
-    for threads, clock in ((1, time.process_time), (2, time.perf_counter)):
+    rounds, *chosen = [int(word) for word in sys.argv[1:]] or [ROUNDS]
+    for threads in chosen or (1, 2):
+        clock = time.process_time if threads == 1 else time.perf_counter
         torch.set_num_threads(threads)
         passes, drawn = in_turns(
             lambda: [plain.predict(images, 1, draws) for _ in range(SAMPLES)],
             lambda: teacher.predict(images, SAMPLES, draws),
             clock=clock,
-            rounds=int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS,
+            rounds=rounds,
         )
         ratio = median(drawn) / median(passes)
         print(

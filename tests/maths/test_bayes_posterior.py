@@ -14,7 +14,7 @@ from bkd.bayes.inducing import InducingLayer
 from bkd.bayes.inducing_batch import InducingBatch
 from bkd.bayes.matheron import InducingNoise, RawInducing, standard_normal_kl, weight_and_kl
 from bkd.bayes.posterior import WeightPosterior
-from bkd.bayes.products import is_convolved, multiply_transposed
+from bkd.bayes.products import is_large, multiply_transposed
 from bkd.rng import generator
 
 SMALL = InducingConfig(conv_rows=4, conv_cols=6, linear_rows=4, linear_cols=6)
@@ -114,6 +114,25 @@ def test_draws_of_large_layers_equal_layer_by_layer(is_frozen: bool) -> None:
             assert bias is None or torch.allclose(layer.bias.double(), bias, rtol=1e-4, atol=1e-6)
 
 
+def test_gradients_of_large_layers_equal_layer_by_layer() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(*(nn.Linear(1024, 128, bias) for bias in (False, True)))
+    bayesianize(model, InducingConfig(linear_rows=16, linear_cols=24, init_lamda=0.02), generator(0, "init"))
+    posterior, batch = WeightPosterior(model), InducingBatch(list(model))
+    posterior.draw(generator(0, "weights"))
+    sum(layer.weight.pow(2).sum() for layer in posterior.layers).backward()
+    found = [{name: p.grad.double() for name, p in layer.named_parameters()} for layer in batch.layers]
+    model.zero_grad()
+    [(eps_u, e2, e3, e4, *e1s)] = batch.noise(generator(0, "weights"))
+    for i, (layer, e1) in enumerate(zip(batch.layers, e1s, strict=True)):
+        raw = RawInducing(**{name: value.double() for name, value in vars(layer.raw()).items()})
+        noise = InducingNoise(*(n[i].double() for n in (eps_u, e2, e3, e4)))
+        layer.split(weight_and_kl(raw, noise, e1[0].double(), layer.limits)[0])[0].pow(2).sum().backward()
+        for name, parameter in layer.named_parameters():
+            scale = parameter.grad.abs().max().item()
+            assert torch.allclose(found[i][name], parameter.grad.double(), rtol=1e-3, atol=1e-3 * scale), name
+
+
 def test_a_frozen_draw_lies_in_no_memory_that_the_next_one_takes() -> None:
     model = nn.Sequential(nn.Linear(1024, 128, bias=False), nn.Linear(128, 8))
     bayesianize(model, InducingConfig(), generator(0, "init"))
@@ -127,12 +146,12 @@ def test_a_frozen_draw_lies_in_no_memory_that_the_next_one_takes() -> None:
     assert not any(torch.equal(a, layer.weight) for a, layer in zip(held, posterior.layers, strict=True))
 
 
-@pytest.mark.parametrize("shape", [(128, 1024, 40), (144, 1000, 16)])
-def test_a_product_as_a_convolution_is_the_product(shape: tuple[int, int, int]) -> None:
+@pytest.mark.parametrize("shape", [(128, 1024, 40), (147, 1000, 16)])
+def test_a_large_product_and_its_gradients(shape: tuple[int, int, int]) -> None:
     p, q, r = shape
     torch.manual_seed(0)
     a, b, weight = torch.randn(p, q), torch.randn(r, q), torch.randn(p, r)
-    assert is_convolved(a, p, q)
+    assert is_large(a, p, q)
     results = []
     for product, dtype in ((multiply_transposed, torch.float32), (lambda a, b: a @ b.mT, torch.float64)):
         x, y = (value.to(dtype, copy=True).requires_grad_() for value in (a, b))
@@ -144,13 +163,12 @@ def test_a_product_as_a_convolution_is_the_product(shape: tuple[int, int, int]) 
         assert torch.allclose(found.double(), expected, rtol=1e-4, atol=1e-3)
 
 
-def test_small_odd_and_double_products_are_left_to_the_library() -> None:
+def test_small_and_double_products_are_left_to_the_library() -> None:
     like = torch.zeros(1)
-    assert is_convolved(like, 128, 1024)
-    assert not is_convolved(like, 128, 1023)
-    assert not is_convolved(like, 130, 1024)
-    assert not is_convolved(like.double(), 128, 1024)
-    assert not is_convolved(torch.zeros(1, device="meta"), 128, 1024)
+    assert is_large(like, 128, 1024)
+    assert not is_large(like, 128, 1023)
+    assert not is_large(like.double(), 128, 1024)
+    assert not is_large(torch.zeros(1, device="meta"), 128, 1024)
 
 
 def test_kl_is_the_sum_over_layers() -> None:

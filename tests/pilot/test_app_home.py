@@ -135,7 +135,7 @@ async def test_details_tell_configuration_lineage_and_results(save: SaveRoot) ->
         assert "90.00% test" in detail(app)
         assert "learning_rate" in detail(app)
         await pilot.press("2")
-        await until(pilot, lambda: "aaaa0001 Deterministic" in detail(app))
+        await until(pilot, lambda: "aaaa0001  Deterministic" in detail(app))
 
 
 async def test_details_open_below_on_a_narrow_terminal(save: SaveRoot) -> None:

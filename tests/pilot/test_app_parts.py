@@ -53,7 +53,7 @@ def test_every_field_has_help_and_the_usual_ones_come_first(kind: str) -> None:
     assert ("arch" in shown) == ("teacher" not in shown and "members" not in shown)  # else it is the teacher's
     for field in fields:
         assert str(field.info.description) in field.help()
-        assert "default: " in field.help()
+        assert ("default: " in field.help()) != field.is_required
 
 
 def test_field_tells_its_range() -> None:
@@ -62,7 +62,8 @@ def test_field_tells_its_range() -> None:
     assert fields["train_limit"].range == ">= 1"
     assert fields["weights"].choices == ("last", "best")
     assert isinstance(fields["student"], FormField)
-    assert "teacher" not in fields
+    assert fields["teacher"].is_required
+    assert "dataset" not in fields  # it is the teacher's
 
 
 def test_fault_is_short_beside_its_field() -> None:

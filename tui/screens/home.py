@@ -1,77 +1,80 @@
-"""Teachers and students as tables, with what the selected one is."""
+"""Teachers, students and experiments as tables, with what the selected run is."""
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Sequence
-from threading import Event
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal
 from textual.worker import get_current_worker
 
 from bkd.errors import StorageError
-from bkd.runfile import Status
+from bkd.runfile import UNFINISHED
 from bkd.store import Store
 from bkd.text import clean
 from bkd.where import Predicate
-from tui.messages import Row, RowsRead, RunLaunched, RunRead
+from tui.messages import Row, RowsRead
+from tui.roles import ROLES
+from tui.row_watch import RowWatch
 from tui.run_actions import RunActions
-from tui.run_columns import STUDENTS, TEACHERS
+from tui.widgets.detail_panel import DetailPanel
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.key_bar import Key, KeyBar
 from tui.widgets.line import Line
+from tui.widgets.mark_table import MARK, MarkTable
 from tui.widgets.run_table import RunTable
+from tui.widgets.run_tables import RunTables
+from tui.widgets.table_tabs import TableTabs
 
-LOOK_EVERY_S = 1.0
-LOOK_CANCELLED_S = 0.1
-SETTLED = frozenset({Status.DONE, Status.FAILED, Status.STOPPED})  # others change without the registry's doing
-EMPTY = {
-    "teacher": "No teachers yet.\n\nPress n to train one here,\nor quit with q and run `bkd demo` for a first set.",
-    "student": "No students yet.\n\nSelect a teacher (1) and press d to distil a student from it.",
-}
-NO_MATCH = "No run matches the filter.\n\nPress / to change it, escape in it to drop it."
+if TYPE_CHECKING:
+    from tui.forms import FormChoice
+
 KEYS = (
     Key("enter", "open", "open_selected"), Key("n", "teacher", "new_teacher"), Key("d", "distil", "distil"),
     Key("/", "filter", "filter"), Key("x", "stop", "stop_run"), Key("r", "resume", "resume_run"),
-    Key("s", "sort", "sort"), Key("i", "info", "toggle_details"), Key("D", "delete", "delete_run"),
-    Key("t", "tags", "edit_tags"), Key("?", "help", "app.show_help"), Key("q", "quit", "app.quit"),
+    Key("s", "sort", "sort"), Key("i", "info", "toggle_details"), Key("space", "mark", "mark"),
+    Key("c", "compare", "compare"), Key("D", "delete", "delete_run"), Key("t", "tags", "edit_tags"),
+    Key("?", "help", "app.show_help"), Key("q", "quit", "app.quit"),
 )  # fmt: skip
+
+COMMANDS = (
+    ("New teacher", "Open the form for a teacher", "new_teacher"),
+    ("Distil a student", "Open the form for a student, or a sweep of them, of the selected teacher", "distil"),
+    ("Open run", "Watch the selected run", "open_selected"),
+    ("Stop run", "Stop the selected run after its step", "stop_run"),
+    ("Resume run", "Resume the selected run from its last checkpoint", "resume_run"),
+    ("Delete run", "Delete the selected run", "delete_run"),
+    ("Edit tags", "Edit the tags of the selected run", "edit_tags"),
+    ("Filter", "Filter the runs", "filter"),
+    ("Mark run", "Mark the selected run, to compare it or as a member of an ensemble", "mark"),
+    ("Compare", "Compare the marked runs", "compare"),
+    *((role.title, f"Show the {role.title.lower()}", f"show({role.name!r})") for role in ROLES),
+)
 
 
 class HomeScreen(RunActions):
-    """Two tables, one of them in view, and the details of the run under its cursor."""
+    """A table for each role, one of them in view, and the details of the run under its cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("1", "show('teacher')", "Teachers", show=False),
-        Binding("2", "show('student')", "Students", show=False),
-        Binding("tab,shift+tab", "show_other", "Other table", show=False),
+        *(Binding(role.key, f"show({role.name!r})", role.title, show=False) for role in ROLES),
+        Binding("tab", "show_next(1)", "Next table", show=False),
+        Binding("shift+tab", "show_next(-1)", "Previous table", show=False),
         Binding("n", "new_teacher", "New teacher"),
         Binding("d", "distil", "Distil"),
         Binding("slash", "filter", "Filter", key_display="/"),
+        Binding("c", "compare", "Compare"),
         Binding("x", "stop_run", "Stop"),
         Binding("r", "resume_run", "Resume"),
         Binding("D", "delete_run", "Delete"),
         Binding("t", "edit_tags", "Tags"),
         Binding("i", "toggle_details", "Details"),
+        Binding("escape", "unmark", "Unmark all", show=False),
         Binding("q", "app.quit", "Quit"),
     ]
-    COMMAND_LIST: ClassVar = (
-        ("New teacher", "Open the form for a teacher", "new_teacher"),
-        ("Distil a student", "Open the form for a student of the selected teacher", "distil"),
-        ("Open run", "Watch the selected run", "open_selected"),
-        ("Stop run", "Stop the selected run after its step", "stop_run"),
-        ("Resume run", "Resume the selected run from its last checkpoint", "resume_run"),
-        ("Delete run", "Delete the selected run", "delete_run"),
-        ("Edit tags", "Edit the tags of the selected run", "edit_tags"),
-        ("Filter", "Filter the runs", "filter"),
-        ("Teachers", "Show the teachers", "show('teacher')"),
-        ("Students", "Show the students", "show('student')"),
-    )
+    COMMAND_LIST: ClassVar = COMMANDS
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012  declared by Screen
     AUTO_FOCUS = "#teachers"
 
@@ -79,37 +82,30 @@ class HomeScreen(RunActions):
         super().__init__()
         self.store = store
         self.rows: Sequence[Row] = ()
+        self._watch = RowWatch(store)
         self._matches: Predicate = lambda row: True
         self._filter = ""
-        self._role = "teacher"
         self._wanted: str | None = None  # a run that was launched and is to be selected once it is listed
-        self._look = Event()
-        self._mark_shown: tuple[int, int, int] | None = None
 
     def compose(self) -> ComposeResult:
         """Lay out title, filter, tables, details and keys."""
         with Horizontal(id="title"):
             yield Line(" bkd ", id="brand")
-            yield TableTab("teacher")
-            yield TableTab("student")
+            yield TableTabs()
             yield Line(id="summary")
         yield FilterBar(id="filter-bar")
         with Horizontal(id="body"):
-            with Vertical(id="tables"):
-                yield RunTable(TEACHERS, empty=EMPTY["teacher"], id="teachers")
-                yield RunTable(STUDENTS, empty=EMPTY["student"], id="students")
-            with VerticalScroll(id="details", can_focus=False):
-                yield Line(id="detail-text")
+            yield RunTables()
+            yield DetailPanel(self.store, id="details")
         yield KeyBar(KEYS, id="keys")
 
     def on_mount(self) -> None:
         """Fill the tables before anything is painted, then keep looking."""
-        self._mark_shown = self._mark()  # taken first: what changes from here on is seen by the next look
         try:
-            self._show_rows(self.store.rows())
+            self._show_rows(self._watch.first())
         except StorageError as error:
             self._say_error(str(error))
-        self._show_role()
+        self.query_one(TableTabs).show(self.tables.role)
         self.call_after_refresh(self.watch_runs)
 
     def on_screen_resume(self) -> None:
@@ -120,106 +116,76 @@ class HomeScreen(RunActions):
 
     @work(thread=True, group="rows", exclusive=True)
     def watch_runs(self) -> None:
-        """Read the rows whenever they may differ, and post them when they do."""
-        worker, mark, error = get_current_worker(), self._mark_shown, ""
-        before: Sequence[Row] = self.rows
-        while not worker.is_cancelled:
-            if not self._wait(worker):
-                continue
-            found = self._mark()
-            if found == mark and all(row.get("status") in SETTLED for row in before) and not error:
-                continue
-            rows, fault = self._rows_or(before)
-            mark = found
-            if (rows != before or fault != error) and not worker.is_cancelled:
-                before, error = rows, fault
-                self.post_message(RowsRead(rows, fault))
-
-    def _rows_or(self, before: Sequence[Row]) -> tuple[Sequence[Row], str]:
-        """Return the rows as they are now and "", or the rows of before and why they cannot be read."""
-        try:
-            return self.store.rows(), ""
-        except StorageError as error:
-            return before, str(error)
-
-    def _wait(self, worker: Any) -> bool:
-        """Wait for the next look, at most as long as a cancelled worker may go on; return whether it is due."""
-        end = time.monotonic() + LOOK_EVERY_S
-        while time.monotonic() < end and not worker.is_cancelled:
-            if self._look.wait(LOOK_CANCELLED_S):
-                self._look.clear()
-                return True
-        return not worker.is_cancelled and self.is_current
-
-    def _mark(self) -> tuple[int, int, int] | None:
-        """Return what changes whenever the registry's file is replaced."""
-        try:
-            stat = os.stat(self.store.registry.path)
-        except OSError:
-            return None
-        return stat.st_ino, stat.st_mtime_ns, stat.st_size
+        """Post the rows whenever they have changed."""
+        worker = get_current_worker()
+        for message in self._watch.changes(lambda: worker.is_cancelled, lambda: self.is_current):
+            self.post_message(message)
 
     def look_now(self) -> None:
         """Have the rows read without delay."""
-        self._look.set()
+        self._watch.look_now()
 
     @on(RowsRead)
     def rows_read(self, event: RowsRead) -> None:
-        """Show the rows, and the details again if the selected run changed."""
-        before = self.target()
+        """Show the rows, and the details again if the selected run or one of its relatives changed."""
         if event.error:
             self._say_error(event.error)
         else:
             self._show_rows(event.rows)
-        if before is not None and self.target() != before:
             self._show_details()
 
     def _show_rows(self, rows: Sequence[Row]) -> None:
         self.rows = rows
-        for role, table in self._tables().items():
-            of_role = [row for row in rows if row.get("role") == role]
-            shown = [row for row in of_role if self._matches(row)][::-1]
-            table.set_empty(NO_MATCH if of_role else EMPTY[role])
-            table.set_rows(shown)
-            self.query_one(f"#tab-{role}", TableTab).say_count(len(shown), len(of_role))
+        self.query_one(TableTabs).say_counts(self.tables.set_rows(rows, self._matches))
         self._say_summary()
         if self._wanted is not None:
             self.select(self._wanted)
 
     def _say_summary(self) -> None:
-        running = sum(row.get("status") in ("running", "queued") for row in self.rows)
-        parts = [f"● {running} running"] if running else []
-        parts += [f"filter: {clean(self._filter)}"] if self._filter else []
-        self.query_one("#summary", Line).say("   ".join([*parts, clean(str(self.store.root))]))
+        text = summary_text(self.rows, len(self.marked), self._filter, str(self.store.root))
+        self.query_one("#summary", Line).say(text)
 
     def _say_error(self, text: str) -> None:
         self.query_one("#summary", Line).say(clean(text))
 
-    # ---- the two tables
-
-    def _tables(self) -> dict[str, RunTable]:
-        return {"teacher": self.query_one("#teachers", RunTable), "student": self.query_one("#students", RunTable)}
+    # ---- tables
 
     @property
-    def table(self) -> RunTable:
-        """The table in view."""
-        return self._tables()[self._role]
+    def tables(self) -> RunTables:
+        """The tables."""
+        return self.query_one(RunTables)
 
-    def _show_role(self) -> None:
-        for role, table in self._tables().items():
-            table.display = role == self._role
-            self.query_one(f"#tab-{role}", TableTab).set_class(role == self._role, "-active")
+    @property
+    def table(self) -> MarkTable:
+        """The table in view."""
+        return self.tables.current
+
+    @property
+    def marked(self) -> list[Row]:
+        """The marked runs, also those that a filter hides."""
+        known = {str(row["id"]): row for row in self.rows}
+        return [known[run_id] for run_id in self.tables.marked if run_id in known]
 
     def action_show(self, role: str) -> None:
-        """Show the teachers or the students."""
-        self._role = role
-        self._show_role()
+        """Show the table of a role."""
+        self.tables.role = role
         self.table.focus()
-        self._show_details()
 
-    def action_show_other(self) -> None:
-        """Change between teachers and students."""
-        self.action_show("student" if self._role == "teacher" else "teacher")
+    def action_show_next(self, steps: int) -> None:
+        """Go from table to table."""
+        self.tables.show_next(steps)
+        self.table.focus()
+
+    @on(TableTabs.TabChosen)
+    def show_chosen(self, event: TableTabs.TabChosen) -> None:
+        """Show the table whose name was clicked."""
+        self.action_show(event.role)
+
+    @on(RunTables.TableShown)
+    def table_shown(self, event: RunTables.TableShown) -> None:
+        """Mark its name and show the details of its run."""
+        self.query_one(TableTabs).show(event.role)
+        self._show_details()
 
     def action_sort(self) -> None:
         """Sort by the next column."""
@@ -228,6 +194,19 @@ class HomeScreen(RunActions):
     def action_open_selected(self) -> None:
         """Open the run under the cursor."""
         self.table.action_open()
+
+    def action_mark(self) -> None:
+        """Mark the run under the cursor."""
+        self.table.action_mark()
+
+    def action_unmark(self) -> None:
+        """Take all marks away."""
+        self.tables.unmark()
+
+    @on(MarkTable.MarksChanged)
+    def marks_changed(self) -> None:
+        """Say how many are marked."""
+        self._say_summary()
 
     def select(self, run_id: str) -> None:
         """Show a run's table with the cursor on it, now or as soon as it is listed."""
@@ -275,90 +254,65 @@ class HomeScreen(RunActions):
     def run_selected(self, event: RunTable.RunSelected) -> None:
         """Show the details of the run under the cursor."""
         if event.table is self.table:
-            self.query_one("#details").scroll_home(animate=False)
             self._show_details()
 
     def _show_details(self) -> None:
-        row = self.target()
-        if row is None:
-            self.query_one("#detail-text", Line).say("", resizes=True)
-        elif self.query_one("#details").display:
-            self.read_run(row, [other for other in self.rows if other.get("teacher") == row["id"]])
-
-    @work(thread=True, group="details", exclusive=True)
-    def read_run(self, row: Row, students: Sequence[Row]) -> None:
-        """Read a run's folder; what the row says stands in where that fails."""
-        try:
-            run: Row = self.store.load(self.store.folder(str(row["path"])))
-        except StorageError as error:
-            run = {**row, "message": str(error)}
-        if not get_current_worker().is_cancelled:
-            self.post_message(RunRead(run, students))
-
-    @on(RunRead)
-    def run_read(self, event: RunRead) -> None:
-        """Show a run, unless the cursor has gone on."""
-        from tui.details import detail_text
-
-        row = self.target()
-        if row is not None and row["id"] == event.run.get("id"):
-            self.query_one("#detail-text", Line).say(detail_text(event.run, event.students), resizes=True)
+        self.query_one(DetailPanel).show(self.target(), self.rows)
 
     # ---- other screens
 
     @on(RunTable.RunOpened)
     def open_run(self, event: RunTable.RunOpened) -> None:
         """Watch a run."""
-        from tui.screens.run import RunScreen
-
         row = event.table.selected_row
         if row is not None:
-            self.open_screen(RunScreen(self.store, row))
+            self.watch_run(row)
+
+    def action_compare(self) -> None:
+        """Compare the marked runs."""
+        marked = [str(row["id"]) for row in self.marked if row.get("role") != "experiment"]
+        if len(marked) < 2:
+            self.notify("Mark the runs to compare first: space marks the one under the cursor.", severity="warning")
+            return
+        from tui.screens.compare import CompareScreen
+
+        self.open_screen(CompareScreen(self.store, marked))
 
     def action_new_teacher(self) -> None:
-        """Open the form for a teacher."""
-        from tui.screens.launch import LaunchScreen
+        """Open the form for a teacher; one that is made from others begins with the marked ones, or the selected."""
+        from tui.forms import TEACHER_FORMS
 
-        self.open_screen(LaunchScreen(self.store), self._launched)
+        selected = self.tables.table_of("teacher").selected_row
+        marked = [row for row in self.marked if row.get("role") == "teacher"]
+        self._open_form(TEACHER_FORMS, marked or ([] if selected is None else [selected]))
 
     def action_distil(self) -> None:
-        """Open the form for a student of the selected teacher."""
-        row = self._tables()["teacher"].selected_row
+        """Open the form for a student, or a sweep of them, of the selected teacher."""
+        row = self.tables.table_of("teacher").selected_row
         if row is None:
             self.notify("There is no teacher to distil from. Press n to train one.", severity="warning")
             return
+        from tui.forms import STUDENT_FORMS
+
+        self._open_form(STUDENT_FORMS, [row])
+
+    def _open_form(self, forms: FormChoice, chosen: Sequence[Row]) -> None:
         from tui.screens.launch import LaunchScreen
 
-        self.open_screen(LaunchScreen(self.store, row), self._launched)
+        self.open_screen(LaunchScreen(self.store, forms, self.rows, chosen), self._launched)
 
     def _launched(self, run_id: str | None) -> None:
         if run_id is not None:
+            self.action_unmark()
             self.select(run_id)
             self.look_now()
             self.notify(f"{run_id} was launched; it goes on without this app.", markup=False)
 
-    @on(RunLaunched)
-    def run_launched(self, event: RunLaunched) -> None:
-        """Select a run that was launched."""
-        self._launched(event.run_id)
 
-
-class TableTab(Line):
-    """The name of a table; a click shows it."""
-
-    NAMES: ClassVar = {"teacher": ("1", "Teachers"), "student": ("2", "Students")}
-
-    def __init__(self, role: str) -> None:
-        super().__init__(id=f"tab-{role}")
-        self.role = role
-
-    def say_count(self, shown: int, all_runs: int) -> None:
-        """Show how many runs the table has, and how many a filter hides."""
-        key, name = self.NAMES[self.role]
-        number = f"{shown:,}" if shown == all_runs else f"{shown:,} of {all_runs:,}"
-        self.say(f" {key} {name} {number} ", resizes=True)
-
-    def on_click(self) -> None:
-        """Show the table."""
-        if isinstance(self.screen, HomeScreen):
-            self.screen.action_show(self.role)
+def summary_text(rows: Sequence[Row], marked: int, filter_text: str, root: str) -> str:
+    """Return what stands right of the tables' names: what is going on, and where."""
+    running = sum(row.get("status") in UNFINISHED for row in rows)
+    parts = [f"● {running} running"] if running else []
+    parts += [f"{MARK} {marked} marked"] if marked else []
+    parts += [f"filter: {clean(filter_text)}"] if filter_text else []
+    return "   ".join([*parts, clean(root)])

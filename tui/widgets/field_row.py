@@ -61,7 +61,7 @@ class FieldRow(Widget):
         """Lay out label, control and note."""
         yield Line(self.field.name, classes="field-label")
         yield self._control()
-        yield Line(self.field.unit, classes="field-note")
+        yield Line(self.note, classes="field-note")
 
     def _control(self) -> Widget:
         field, start = self.field, self.field.default if self._given is None else self._given
@@ -71,8 +71,11 @@ class FieldRow(Widget):
             value = start if start in field.choices else field.choices[0]
             options = [(choice, choice) for choice in field.choices]
             return Choice(options, value=value, allow_blank=False, compact=True, classes="field-control")
+        return self._input()
+
+    def _input(self) -> Input:
         text = "" if self._given is None else str(self._given)
-        return Input(text, placeholder=shown_default(field), compact=True, classes="field-control")
+        return Input(text, placeholder=shown_default(self.field), compact=True, classes="field-control")
 
     @property
     def value(self) -> Any:
@@ -86,6 +89,11 @@ class FieldRow(Widget):
         """What is wrong with the field, else what it means."""
         return clean(self.fault) or self.field.help()
 
+    @property
+    def note(self) -> str:
+        """What stands beside the control while nothing is wrong."""
+        return self.field.unit
+
     @on(Input.Changed)
     @on(Select.Changed)
     @on(Checkbox.Changed)
@@ -95,8 +103,11 @@ class FieldRow(Widget):
         self.post_message(self.FieldChanged())
 
     def show_fault(self, fault: str) -> None:
-        """Show what is wrong, or the unit if nothing is."""
+        """Show what is wrong, or the note if nothing is."""
         self.fault = fault
-        self.set_class(bool(fault), "-error")
-        note = f"✗ {clean(short_fault(fault, self.field.name))}" if fault else self.field.unit
-        self.query_one(".field-note", Line).say(note)
+        self.say_note(f"✗ {clean(short_fault(fault, self.field.name))}" if fault else self.note, is_fault=bool(fault))
+
+    def say_note(self, text: str, *, is_fault: bool) -> None:
+        """Show something beside the control; a fault may take several lines."""
+        self.set_class(is_fault, "-error")
+        self.query_one(".field-note", Line).say(text, resizes=True)

@@ -1,0 +1,80 @@
+"""What a launch would find wrong or do, found out before it: takes files to read, so it belongs in a thread."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bkd import actions
+from bkd.errors import BkdError, RunNotFound
+from bkd.runfile import UNFINISHED, this_host
+from bkd.specs import RunSpec, make_spec
+from bkd.store import Store
+from bkd.text import count
+from tui.form_fields import field_named
+from tui.messages import Row
+from tui.sources import source_field
+
+
+@dataclass(frozen=True)
+class PlanCheck:
+    """What was found.
+
+    Attributes:
+        fault: Why the run would be refused, "" if it would not.
+        field: The field at fault, "" if none is in particular.
+        note: What a sweep would launch, "" for single runs.
+        rows: All runs.
+    """
+
+    fault: str
+    field: str
+    note: str
+    rows: Sequence[Row]
+
+
+def check_plan(store: Store, spec: type[RunSpec], values: Mapping[str, Any]) -> PlanCheck:
+    """Return what would come of a launch with values that are right by themselves."""
+    rows: Sequence[Row] = ()
+    try:
+        rows = store.rows()
+        run = actions.plan(store, make_spec(spec, dict(values))).run
+    except BkdError as error:
+        return PlanCheck(str(error), field_at_fault(spec, error), "", rows)
+    return PlanCheck("", "", _note(run), rows)
+
+
+def field_at_fault(spec: type[RunSpec], error: BkdError) -> str:
+    """Return the field that an error is about, by the name that it begins with; "" if it names none."""
+    named = field_named(spec, str(error))
+    if named:
+        return named
+    if isinstance(error, RunNotFound) or source_field(spec) == "members":
+        return source_field(spec)
+    return ""
+
+
+def _note(run: Mapping[str, Any]) -> str:
+    students = run.get("students")
+    if not students:
+        return ""
+    groups = len({student["group"] for student in students})
+    together = "all on the same batches" if groups == 1 else f"in {groups:,} groups, one after another"
+    return f"Launches {count(len(students), 'student')}, {together}."
+
+
+def advice(rows: Sequence[Row], values: Mapping[str, Any]) -> str:
+    """Return what to think of while another run is at work on this machine; "" if none is, or it was thought of."""
+    if "threads" in values or str(values.get("device", "")).startswith("cuda"):
+        return ""
+    at_work = sum(
+        row.get("status") in UNFINISHED and row.get("host") == this_host() and row.get("role") != "experiment"
+        for row in rows
+    )
+    if not at_work:
+        return ""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    verb = "is" if at_work == 1 else "are"
+    return f"● {count(at_work, 'run')} {verb} at work here. Share the {cpus} CPUs by threads, or all slow down."

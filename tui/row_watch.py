@@ -1,0 +1,91 @@
+"""Reading the runs of a save root again and again, as seldom as one can."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from threading import Event
+
+from bkd.errors import StorageError
+from bkd.runfile import Status
+from bkd.store import Store
+from tui.messages import Row, RowsRead
+
+LOOK_EVERY_S = 1.0
+LOOK_CANCELLED_S = 0.1
+SETTLED = frozenset({Status.DONE, Status.FAILED, Status.STOPPED})  # others change without the registry's doing
+
+Mark = tuple[int, int, int]
+
+
+class RowWatch:
+    """Tells of the rows whenever they have changed.
+
+    Args:
+        store: Whose runs.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._due = Event()
+        self._mark: Mark | None = None
+        self._rows: Sequence[Row] = ()
+
+    def first(self) -> Sequence[Row]:
+        """Return the rows as they are now; `changes` goes on from them.
+
+        Raises:
+            StorageError: If they cannot be read.
+        """
+        self._mark = self._mark_now()  # taken first: what changes from here on is seen by the next look
+        self._rows = self._store.rows()
+        return self._rows
+
+    def look_now(self) -> None:
+        """Have the rows read without delay."""
+        self._due.set()
+
+    def changes(self, is_cancelled: Callable[[], bool], is_watched: Callable[[], bool]) -> Iterator[RowsRead]:
+        """Yield the rows each time they differ, until cancelled.
+
+        Args:
+            is_cancelled: Asked at least every LOOK_CANCELLED_S.
+            is_watched: Whether anybody sees the rows; if not, they are read only when asked for by `look_now`.
+        """
+        fault = ""
+        while not is_cancelled():
+            if not self._wait(is_cancelled, is_watched):
+                continue
+            mark = self._mark_now()
+            if mark == self._mark and all(row.get("status") in SETTLED for row in self._rows) and not fault:
+                continue
+            rows, error = self._rows_or_fault()
+            self._mark = mark
+            if (rows != self._rows or error != fault) and not is_cancelled():
+                self._rows, fault = rows, error
+                yield RowsRead(rows, error)
+
+    def _rows_or_fault(self) -> tuple[Sequence[Row], str]:
+        """Return the rows as they are now and "", or the rows of before and why they cannot be read."""
+        try:
+            return self._store.rows(), ""
+        except StorageError as error:
+            return self._rows, str(error)
+
+    def _wait(self, is_cancelled: Callable[[], bool], is_watched: Callable[[], bool]) -> bool:
+        """Wait for the next look; return whether it is due."""
+        end = time.monotonic() + LOOK_EVERY_S
+        while time.monotonic() < end and not is_cancelled():
+            if self._due.wait(LOOK_CANCELLED_S):
+                self._due.clear()
+                return True
+        return not is_cancelled() and is_watched()
+
+    def _mark_now(self) -> Mark | None:
+        """Return what changes whenever the registry's file is replaced."""
+        try:
+            stat = os.stat(self._store.registry.path)
+        except OSError:
+            return None
+        return stat.st_ino, stat.st_mtime_ns, stat.st_size
