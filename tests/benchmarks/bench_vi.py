@@ -1,8 +1,8 @@
 """What a Bayesian teacher's weight draws cost beside its forward passes: ResNet-18, 32x32, B = 100, C = 100.
 
 Run `python tests/benchmarks/bench_vi.py [rounds [threads]]`. It times S draws with their passes against S passes of
-the same network with fixed weights, in turns: on one thread (processor seconds, which leave out what other processes
-take) and on two (seconds on the wall, which mean something only where both cores are free). Prints a JSON line for each.
+the same network with fixed weights, in turns: on one thread (processor seconds, without what other processes
+take) and on two (seconds on the wall, which mean something only where both cores are free); prints JSON lines.
 """
 
 import json
