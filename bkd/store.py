@@ -137,7 +137,7 @@ class Store:
         """Put a run into the registry; a registry that is busy or broken is told of, never fatal."""
         try:
             self._put(row_of(run | (user or {})))
-        except RegistryError as error:
+        except (RegistryError, StorageError) as error:
             self.warn(
                 f"The registry was not updated ({error}) The run goes on; `bkd registry rebuild` mends the index."
             )
