@@ -14,6 +14,7 @@ from bkd.runfile import write_run
 from bkd.store import Store
 from tui.app import BkdApp
 from tui.screens.run import RunScreen
+from tui.theme import DARK
 
 DATA = Path(__file__).parent / "data"
 PICTURES = Path(__file__).parents[2] / "docs" / "screenshots"
@@ -36,6 +37,13 @@ def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     return store
 
 
+def painted(store: Store) -> BkdApp:
+    """Return the app in the colours that most terminals have."""
+    app = BkdApp(store.root)
+    app.theme = DARK.name
+    return app
+
+
 def words(svg: str) -> list[str]:
     """Return what a screenshot says, without the root's folder, which differs from machine to machine."""
     found = [unescape(text).replace("\xa0", " ").strip() for text in re.findall(r"<text[^>]*>([^<]*)</text>", svg)]
@@ -53,7 +61,7 @@ async def picture(pilot: Pilot[None], name: str, tmp_path: Path, request: pytest
 
 
 async def test_home(demo: Store, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    app = BkdApp(demo.root)
+    app = painted(demo)
     async with app.run_test(size=(130, 36)) as pilot:
         await pilot.press("2")
         await until(pilot, lambda: "98.89" in app.export_screenshot())
@@ -61,7 +69,7 @@ async def test_home(demo: Store, tmp_path: Path, request: pytest.FixtureRequest)
 
 
 async def test_run(demo: Store, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    app = BkdApp(demo.root)
+    app = painted(demo)
     async with app.run_test(size=(130, 40)) as pilot:
         await pilot.press("2")
         await pilot.press("enter")

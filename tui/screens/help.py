@@ -13,11 +13,13 @@ from textual.widgets import Static
 
 KEYS = {
     "Home": (
-        ("1  2  tab", "teachers, students"),
-        ("enter", "open the run under the cursor"),
+        ("1  2  3  tab", "teachers, students, experiments"),
+        ("enter", "open the run under the cursor; of a sweep its students"),
         ("up down j k g G", "move the cursor"),
-        ("n", "train a new teacher"),
-        ("d", "distil a student from the selected teacher"),
+        ("n", "train a new teacher, or make one from others"),
+        ("d", "distil a student, or a sweep of them, from the selected teacher"),
+        ("space  escape", "mark a run, unmark all; marked teachers make an ensemble"),
+        ("c", "compare the marked runs"),
         ("/", "filter: kind = bayesian acc > 95%"),
         ("s  S", "sort by the next column, turn the order round"),
         ("i", "show or hide the details"),
@@ -39,7 +41,8 @@ KEYS = {
     ),
     "Form": (
         ("tab  up down", "next and previous field"),
-        ("enter", "open a list of choices"),
+        ("ctrl+o", "another kind of teacher; a sweep instead of one student"),
+        ("enter", "open a list of choices, or of teachers"),
         ("ctrl+s", "launch"),
         ("ctrl+y", "copy the command"),
         ("escape", "back without launching"),
