@@ -23,6 +23,7 @@ from bkd.runfile import UNFINISHED
 from bkd.store import Store
 from tui.compare_sides import Comparison, compare_all, with_tests
 from tui.messages import Row
+from tui.run_columns import steps_per_epoch
 
 LOOK_EVERY_S = 1.0
 LOOK_CANCELLED_S = 0.1
@@ -220,12 +221,6 @@ def _epochs_at(band: Band, members: Sequence[Columns]) -> Any:
     """Return how many epochs were done at each step of a band; members are trained alike, so the longest one tells."""
     longest = max(members, key=lambda columns: columns.steps[-1])
     return None if longest.epochs is None else np.interp(band.x, longest.steps, longest.epochs)
-
-
-def steps_per_epoch(run: Row) -> float | None:
-    """Return the steps of an epoch by the run's images and batch size, None where it does not tell."""
-    train, batch = (run.get("split") or {}).get("train"), (run.get("spec") or {}).get("batch_size")
-    return train // batch if train and batch else None
 
 
 @cache

@@ -13,6 +13,7 @@ from bkd.store import Store
 from tui.history import History
 from tui.messages import EventsRead, LogRead, Row, RunRead, TaskDone
 from tui.run_actions import RunActions
+from tui.run_columns import steps_per_epoch
 from tui.run_files import RunFiles
 from tui.widgets.log_tail import LogTail
 from tui.widgets.run_state import RunState
@@ -34,6 +35,7 @@ class FollowScreen(RunActions):
         with suppress(StorageError):  # then the row it was opened with has to do
             self.run = store.load(self.folder)
         self.history = History()
+        self.history.know_steps_per_epoch(steps_per_epoch(self.run))
         self._files = RunFiles(store, self.folder, self.run)
         self.history.add(self._files.first_events())
         self._state_at = 0.0
@@ -73,6 +75,7 @@ class FollowScreen(RunActions):
             self.action_back()
             return
         self.run = event.run
+        self.history.know_steps_per_epoch(steps_per_epoch(self.run))
         self.show_run()
 
     @on(LogRead)

@@ -6,42 +6,12 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from bkd.chart import Series, Trace
+from bkd.chart_time import TIME
 
-from bkd.chart import Series
-
-Floats = NDArray[np.float64]
 Record = Mapping[str, Any]
 RECENT = 50  # steps over which speed is taken
-
-
-class Curve:
-    """Points of one metric; amortised constant time a point."""
-
-    def __init__(self) -> None:
-        self._points: Floats = np.empty((2, 256))
-        self._size = 0
-
-    def append(self, x: float, y: float) -> None:
-        """Add a point."""
-        if self._size == self._points.shape[1]:
-            self._points = np.concatenate([self._points, np.empty_like(self._points)], axis=1)
-        self._points[:, self._size] = x, y
-        self._size += 1
-
-    def __len__(self) -> int:
-        return self._size
-
-    @property
-    def x(self) -> Floats:
-        """Positions (n,)."""
-        return self._points[0, : self._size]
-
-    @property
-    def y(self) -> Floats:
-        """Values (n,)."""
-        return self._points[1, : self._size]
+STEP, EPOCH = "step", "epoch"
 
 
 class History:
@@ -56,16 +26,17 @@ class History:
     """
 
     def __init__(self) -> None:
+        self._steps_per_epoch: float | None = None
         self.clear()
 
     def clear(self) -> None:
         """Forget everything: the file was rewound."""
-        self.curves: dict[tuple[str, str], Curve] = {}
+        self.curves: dict[tuple[str, str], Trace] = {}
         self.step = self.epoch = 0
         self.time_s: float | None = None
         self.images_per_s: float | None = None
         self.last: Record = {}
-        self._steps_per_epoch: float | None = None
+        self._began: float | None = None
         self._recent: deque[tuple[float, int]] = deque(maxlen=RECENT)
 
     def add(self, records: Iterable[Record]) -> None:
@@ -79,49 +50,56 @@ class History:
 
     def _add(self, kind: str, record: Record) -> None:
         self.step, self.epoch = record["step"], int(record.get("epoch") or 0)
+        time_s = float(record.get("t") or 0.0)
+        self._began = time_s if self._began is None else self._began
+        if kind == "epoch":
+            self.know_steps_per_epoch(self.step / (self.epoch + 1))
         for key, value in record.items():
             if "/" in key:
-                self._point(kind, key, value)
+                self._point(kind, key, value, time_s - self._began)
         if kind == "epoch":
-            self._steps_per_epoch = self.step / (self.epoch + 1)
             return
         self.images_per_s = record.get("time/images_per_s") or self.images_per_s
         self.last = record
         self._recent.append((float(record.get("t") or 0.0), self.step))
 
-    def _point(self, kind: str, key: str, value: Any) -> None:
+    def know_steps_per_epoch(self, steps: float | None) -> None:
+        """Let curves be looked at by epoch, where it is known how many steps one has."""
+        if steps and steps != self._steps_per_epoch:
+            self._steps_per_epoch = steps
+            for curve in self.curves.values():
+                curve.scale(EPOCH, STEP, 1 / steps)
+
+    def _point(self, kind: str, key: str, value: Any, time_s: float) -> None:
         """Add a value; a null is a gap in a curve that has begun, and nothing before."""
         if isinstance(value, bool) or not isinstance(value, int | float | None):
             return
-        if (kind, key) not in self.curves:
+        curve = self.curves.get((kind, key))
+        if curve is None:
             if value is None:
                 return
-            self.curves[kind, key] = Curve()
-        self.curves[kind, key].append(self.step, float("nan") if value is None else float(value))
+            curve = self.curves[kind, key] = Trace(STEP, TIME)
+            if self._steps_per_epoch:
+                curve.scale(EPOCH, STEP, 1 / self._steps_per_epoch)
+        curve.append(value, self.step, time_s)
 
     def series(self, name: str, key: str) -> Series | None:
         """Return a metric's curve by step: of single steps if there are, else of epochs; None without a point."""
         curve = self.curves.get(("step", key)) or self.curves.get(("epoch", key))
-        return None if curve is None else Series(name, curve.x, curve.y)
+        return None if curve is None else Series.of(name, curve)
 
     def share(self, epochs: int) -> float:
-        """Return how much of a run of some epochs is done, 0 to 1; by whole epochs until the first has ended."""
+        """Return how much of a run of some epochs is done, 0 to 1; by whole epochs while their steps are unknown."""
         if not epochs:
             return 0.0
         done = self.epoch if self._steps_per_epoch is None else self.step / self._steps_per_epoch
         return min(1.0, done / epochs)
 
-    def eta_s(self, epochs: int, steps_per_epoch: float | None) -> float | None:
-        """Return the seconds that the rest takes at the speed of the last steps, or None while that is unknown.
-
-        Args:
-            epochs: Of the whole run.
-            steps_per_epoch: A guess for the time before an epoch has ended.
-        """
-        per_epoch = self._steps_per_epoch or steps_per_epoch
-        if per_epoch is None or len(self._recent) < 2:
+    def eta_s(self, epochs: int) -> float | None:
+        """Return the seconds that the rest takes at the speed of the last steps, or None while that is unknown."""
+        if self._steps_per_epoch is None or len(self._recent) < 2:
             return None
         (t0, step0), (t1, step1) = self._recent[0], self._recent[-1]
         if step1 <= step0:
             return None
-        return max(0.0, epochs * per_epoch - self.step) * (t1 - t0) / (step1 - step0)
+        return max(0.0, epochs * self._steps_per_epoch - self.step) * (t1 - t0) / (step1 - step0)

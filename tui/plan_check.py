@@ -61,8 +61,8 @@ def _note(run: Mapping[str, Any]) -> str:
     if not students:
         return ""
     groups = len({student["group"] for student in students})
-    together = "all on the same batches" if groups == 1 else f"in {groups:,} groups, one after another"
-    return f"Launches {count(len(students), 'student')}, {together}."
+    together = ", all on the same batches" if groups == 1 else f", in {groups:,} groups, one after another"
+    return f"Launches {count(len(students), 'student')}{together if len(students) > 1 else ''}."
 
 
 def advice(rows: Sequence[Row], values: Mapping[str, Any]) -> str:

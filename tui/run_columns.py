@@ -61,6 +61,12 @@ def is_sweep(row: Row) -> bool:
     return row.get("role") == "experiment" and row.get("kind") != SYNTHETIC
 
 
+def steps_per_epoch(run: Row) -> float | None:
+    """Return the steps of an epoch by the run's images and batch size, None where it does not tell."""
+    train, batch = (run.get("split") or {}).get("train"), (run.get("spec") or {}).get("batch_size")
+    return train // batch if train and batch else None
+
+
 def when(seconds: float | None) -> str:
     """Return a point in time as "11-23 14:05", in this machine's time zone."""
     return "-" if seconds is None else time.strftime("%m-%d %H:%M", time.localtime(seconds))

@@ -103,8 +103,8 @@ class FFGBatch:
             groups[layer.prior_sd, layer.max_sd].append(layer)
         self.groups = list(groups.values())
 
-    def prepare(self, *, keep_noise: bool = False) -> list[Tensor]:
-        """Return the posterior standard deviations of each group, flat; a draw's noise has memory of its own."""
+    def prepare(self, *, keep_memory: bool = False) -> list[Tensor]:
+        """Return the posterior standard deviations of each group, flat; every draw has memory of its own."""
         return [positive(torch.cat([layer.rho.flatten() for layer in group]), group[0].max_sd) for group in self.groups]
 
     def draw(self, prepared: list[Tensor], generator: torch.Generator) -> None:

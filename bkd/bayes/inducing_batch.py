@@ -49,16 +49,25 @@ class StackedZ:
         return self.row @ torch.stack(products)
 
     def expand(self, y: Tensor, noise: tuple[Tensor, Tensor] | None) -> Sequence[Tensor]:
-        """Return Z_r^T Y Z_c + scale * E1, (do, di) of each layer; `noise` is (scale (n, 1, 1), E1) or None."""
+        """Return Z_r^T Y Z_c + scale * E1, (do, di) of each layer; `noise` is (scale (n, 1, 1), E1) or None.
+
+        Without gradients the result takes the memory of E1.
+        """
         if self.col_t is None:
             product = chain(self.row.mT, y, self.col)
-            return (product if noise is None else product.addcmul_(*noise)).unbind()
-        left = self.row.mT @ y  # (n, do, Mc)
-        products = [multiply_transposed(a, z) for a, z in zip(left.unbind(), self.col_t.unbind(), strict=True)]
+            return (product if noise is None else _add_noise(product, *noise)).unbind()
+        pairs = zip((self.row.mT @ y).unbind(), self.col_t.unbind(), strict=True)  # (do, Mc), (di, Mc)
         if noise is None:
-            return products
-        scales, e1 = noise
-        return [p.addcmul_(s, e) for p, s, e in zip(products, scales.unbind(), e1.unbind(), strict=True)]
+            return [multiply_transposed(left, z) for left, z in pairs]
+        each = zip(pairs, noise[0].unbind(), noise[1].unbind(), strict=True)  # one product at a time takes memory
+        return [_add_noise(multiply_transposed(left, z), scale, e1) for (left, z), scale, e1 in each]
+
+
+def _add_noise(product: Tensor, scale: Tensor, e1: Tensor) -> Tensor:
+    """Return product + scale * E1 in memory that is there already: new memory for every draw costs as much as a sum."""
+    if product.requires_grad or scale.requires_grad:
+        return product.addcmul_(scale, e1)
+    return torch.addcmul(product, scale, e1, out=e1)
 
 
 @dataclass(frozen=True)
@@ -134,10 +143,10 @@ class Block:
 
 @dataclass(frozen=True)
 class PreparedBatch:
-    """What a network's draws share: their blocks' part, and memory for their noise, which no weight lies in."""
+    """What a network's draws share: their blocks' part, and memory for one draw, its noise and then its weights."""
 
     blocks: list[PreparedBlock]
-    noise: Tensor | None = None
+    memory: Tensor | None = None
 
 
 class InducingBatch:
@@ -151,8 +160,8 @@ class InducingBatch:
         self.layers = [layer for block in self.blocks for layer in block.layers]
         self._weights_per_layer: Tensor | None = None
 
-    def prepare(self, *, keep_noise: bool = False) -> PreparedBatch:
-        """Compute what does not depend on the draw; with `keep_noise` also take the memory of the draws' noise."""
+    def prepare(self, *, keep_memory: bool = False) -> PreparedBatch:
+        """Compute what does not depend on the draw; with `keep_memory` also take the memory that draws use in turn."""
         zs = [[run.stacked_z() for run in block.runs] for block in self.blocks]
         grams, ds = [], []  # of rows and columns of each block in turn, (L, M, M) and (L, M)
         for block, z in zip(self.blocks, zs, strict=True):
@@ -166,7 +175,7 @@ class InducingBatch:
         ]
         like = self.layers[0].z_row
         size = sum(torch.Size(shape).numel() for block in self.blocks for shape in block.noise_shapes)
-        return PreparedBatch(blocks, torch.empty(size, dtype=like.dtype, device=like.device) if keep_noise else None)
+        return PreparedBatch(blocks, torch.empty(size, dtype=like.dtype, device=like.device) if keep_memory else None)
 
     def noise(self, generator: torch.Generator, out: Tensor | None = None) -> list[list[Tensor]]:
         """Draw the noise of all layers in one call and return it per block, in the shapes of `Block.noise_shapes`.
@@ -184,7 +193,7 @@ class InducingBatch:
 
     def draw(self, prepared: PreparedBatch, generator: torch.Generator) -> None:
         """Set every layer's weight to one draw."""
-        noises = self.noise(generator, prepared.noise)
+        noises = self.noise(generator, prepared.memory)
         for block, part, noise in zip(self.blocks, prepared.blocks, noises, strict=True):
             block.draw(part, noise)
 

@@ -78,13 +78,14 @@ class WeightPosterior:
             return kl_nats
 
     def freeze(self) -> ExitStack:
-        """Keep what draws share (Choleskys, deviations, the noise's memory), without gradients, until `unfreeze`.
+        """Keep what draws share (Choleskys, deviations, memory), without gradients, until `unfreeze`.
 
+        A draw may overwrite the weights of the one before.
         For many draws of one teacher; a draw is bit-equal to one made without freezing. Use it as a statement or as a
         context manager: `with posterior.freeze(): ...`.
         """
         with torch.no_grad(), self._full_precision():
-            self._frozen = [batch.prepare(keep_noise=True) for batch in self._batches]
+            self._frozen = [batch.prepare(keep_memory=True) for batch in self._batches]
         self._frozen_versions = self._versions()
         stack = ExitStack()
         stack.callback(self.unfreeze)

@@ -82,13 +82,33 @@ def test_curves_grow_and_gaps_stay_gaps() -> None:
     assert history.series("val", "val/loss") is None
 
 
+def test_curves_go_by_step_time_and_by_epoch_once_its_steps_are_known() -> None:
+    history = History()
+    history.add(steps(1, 4))
+    series = history.series("train", "train/loss")
+    assert series is not None
+    assert series.trace.axes == ("step", "time")
+    times = series.trace.positions("time")
+    assert times is not None
+    assert times[[0, 3]] == pytest.approx([0.0, 0.3], abs=1e-6)
+    history.add([{"t": CREATED + 1, "kind": "epoch", "step": 4, "epoch": 0, "val/loss": 0.5}])
+    assert series.trace.axes == ("step", "time", "epoch")
+    epochs = series.trace.positions("epoch")
+    assert epochs is not None
+    assert epochs[[0, 3]] == pytest.approx([0.25, 1.0])
+    later = history.series("val", "val/loss")
+    assert later is not None
+    assert "epoch" in later.trace.axes
+
+
 def test_eta_is_what_is_left_at_the_speed_of_the_last_steps() -> None:
     history = History()
-    assert history.eta_s(10, 12.0) is None
+    assert history.eta_s(10) is None
+    history.know_steps_per_epoch(12.0)
     history.add(steps(1, 20))
-    assert history.eta_s(10, 12.0) == pytest.approx(10.0)  # 100 of 120 steps at ten a second
+    assert history.eta_s(10) == pytest.approx(10.0)  # 100 of 120 steps at ten a second
     history.add([{"t": CREATED + 2, "kind": "epoch", "step": 20, "epoch": 0, "val/acc": 0.5}])
-    assert history.eta_s(10, 12.0) == pytest.approx(18.0)  # an epoch has 20 steps after all
+    assert history.eta_s(10) == pytest.approx(18.0)  # an epoch has 20 steps after all
     assert history.share(10) == pytest.approx(0.1)
 
 

@@ -1,7 +1,9 @@
 """The live view of a run: events, state, output, charts."""
 
 import os
+from pathlib import Path
 
+import pytest
 from pilot_save import CREATED, SaveRoot, append, steps, until
 
 from bkd.runfile import read_run, this_host, write_run
@@ -92,6 +94,38 @@ async def test_big_terminal_shows_all_charts(save: SaveRoot) -> None:
         await until(pilot, lambda: len([c for c in watched(app).query(ChartView) if c.region.area]) == 4)
         await pilot.press("z")
         await until(pilot, lambda: len([c for c in watched(app).query(ChartView) if c.region.area]) == 1)
+
+
+async def test_charts_are_read_together_and_by_epoch(save: SaveRoot) -> None:
+    folder = save.student("cccc0003", "aaaa0001")
+    append(folder.events, [*steps(1, 12), {"t": CREATED + 2, "kind": "epoch", "step": 12, "epoch": 0, "val/loss": 0.5}])
+    app = BkdApp(save.path)
+    async with app.run_test(size=(180, 50)) as pilot:
+        await pilot.press("2", "enter")
+        await until(pilot, lambda: isinstance(app.screen, RunScreen) and watched(app).history.step == 12)
+        charts = list(watched(app).query(ChartView))
+        await until(pilot, lambda: charts[0].axes == ("step", "time", "epoch"))
+        await pilot.press("c")
+        await until(pilot, lambda: charts[0].crosshair is not None)
+        await until(pilot, lambda: charts[1].crosshair == charts[0].crosshair)
+        await pilot.press("a", "a")
+        await until(pilot, lambda: {chart.x_axis for chart in charts[:3]} == {"epoch"})
+
+
+async def test_palette_offers_what_charts_can_do(
+    save: SaveRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    append(save.teacher("aaaa0001").events, steps(1, 9))
+    app = BkdApp(save.path)
+    async with app.run_test(size=(180, 50)) as pilot:
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, RunScreen) and watched(app).history.step == 9)
+        actions = {title: action for title, _, action in watched(app).COMMAND_LIST}
+        await watched(app).run_action(actions["Chart: log axis"])
+        assert watched(app).query_one("#loss", ChartView).log_y
+        await watched(app).run_action(actions["Chart: export as CSV"])
+        await until(pilot, lambda: len(list(tmp_path.glob("*.csv"))) == 1)
 
 
 async def test_output_is_shown_harmless(save: SaveRoot) -> None:

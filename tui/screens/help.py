@@ -34,10 +34,15 @@ KEYS = {
         ("[  ]  1-4", "another chart"),
         ("z", "one chart or all of them"),
         ("o", "show or hide the output"),
+        ("escape", "back"),
+    ),
+    "Chart": (
         ("+ - 0", "zoom in, out, fit"),
         ("left right", "pan, or move the crosshair"),
         ("c  l  m", "crosshair, logarithmic axis, smoothing"),
-        ("escape", "back"),
+        ("a", "count by step, epoch or time"),
+        ("n N  space  u", "choose a curve, hide or show it, show all"),
+        ("e  E", "export what is shown as SVG, as CSV"),
     ),
     "Form": (
         ("tab  up down", "next and previous field"),

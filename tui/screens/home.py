@@ -216,8 +216,6 @@ class HomeScreen(RunActions):
             self.action_show(str(row["role"]))
             self.table.select(run_id)
 
-    # ---- filter
-
     def action_filter(self) -> None:
         """Type a filter."""
         self.add_class("-filtering")
@@ -234,8 +232,6 @@ class HomeScreen(RunActions):
         """Go back to the table; a filter in force stays in view."""
         self.set_class(bool(self._filter), "-filtering")
         self.table.focus()
-
-    # ---- details
 
     def target(self) -> Row | None:
         """Return the row under the cursor."""

@@ -19,8 +19,8 @@ from tui.widgets.line import Line
 from tui.widgets.mark_table import MarkTable
 from tui.widgets.run_table import RunTable
 
-ONE = "enter takes it   / filters   s sorts   esc goes back"
-SEVERAL = "space marks   enter takes the marked   / filters   s sorts   esc goes back"
+ONE = "enter takes it   / filters   s sorts   esc back"
+SEVERAL = "space marks   enter takes the marked   / filters   s sorts   esc back"
 
 
 class PickScreen(ModalScreen[list[str]]):

@@ -13,6 +13,7 @@ from tui.follow_screen import FollowScreen
 from tui.messages import Row
 from tui.plots import plots_of
 from tui.widgets.chart_grid import GRID_COLUMNS, ChartGrid, has_room
+from tui.widgets.chart_view import ChartView
 from tui.widgets.key_bar import Key, KeyBar
 from tui.widgets.log_tail import LogTail
 from tui.widgets.made_view import MadeView
@@ -21,7 +22,9 @@ from tui.widgets.run_state import RunState
 CHART_KEYS = (
     Key("[ ]", "chart", "next_chart(1)"), Key("z", "one/all", "toggle_single"), Key("o", "output", "toggle_log"),
     Key("x", "stop", "stop_run"), Key("r", "resume", "resume_run"), Key("c", "crosshair", "chart('crosshair')"),
-    Key("l", "log axis", "chart('log')"), Key("m", "smooth", "chart('smooth')"), Key("D", "delete", "delete_run"),
+    Key("l", "log axis", "chart('log')"), Key("m", "smooth", "chart('smooth')"),
+    Key("a", "step/epoch/time", "chart('next_axis')"), Key("e", "export", "chart(\"export('svg')\")"),
+    Key("D", "delete", "delete_run"),
     Key("?", "help", "app.show_help"), Key("esc", "back", "back"),
 )  # fmt: skip
 MADE_KEYS = (
@@ -54,6 +57,7 @@ class RunScreen(FollowScreen):
         ("Edit tags", "Edit this run's tags", "edit_tags"),
         ("Output", "Show or hide what the run printed", "toggle_log"),
         ("One chart or all", "Change between one chart and all of them", "toggle_single"),
+        *((title, text, f"chart({action!r})") for title, text, action in ChartView.COMMAND_LIST),
         ("Back", "Back to the tables", "back"),
     )
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (GRID_COLUMNS, "-wide")]  # noqa: RUF012  declared by Screen
@@ -113,10 +117,10 @@ class RunScreen(FollowScreen):
         if self.charts is not None:
             self.charts.show(index)
 
-    def action_chart(self, action: str) -> None:
+    async def action_chart(self, action: str) -> None:
         """Do something with the current chart."""
         if self.charts is not None:
-            getattr(self.charts.current, f"action_{action}")()
+            await self.charts.current.run_action(action)
 
     def action_toggle_single(self) -> None:
         """Show one chart, or all of them."""

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from textual import events
 from textual.app import ComposeResult
-from textual.containers import Container
 
 from bkd.chart import Series
 from tui.budget import PaintBudget
 from tui.history import History
 from tui.plots import Plot
+from tui.widgets.chart_group import ChartGroup
 from tui.widgets.chart_view import ChartView
 
 CHART_EVERY_S = 0.5
@@ -20,8 +20,8 @@ CELLS_PER_S = 280.0  # of all charts; a cell costs five to nine bytes
 GRID_COLUMNS, GRID_ROWS = 120, 36  # a terminal with fewer shows one chart at a time
 
 
-class ChartGrid(Container):
-    """Charts of one run, one of which is the current one."""
+class ChartGrid(ChartGroup):
+    """Charts of one run, which are read together; one of them is the current one."""
 
     def __init__(self, plots: Sequence[Plot], history: History) -> None:
         """Create the charts.

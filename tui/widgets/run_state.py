@@ -67,8 +67,7 @@ class RunState(Vertical):
         speed = history.images_per_s if self.is_going_on else None
         self._say("speed", "" if speed is None else f"{speed:,.0f} img/s")
         if self.is_going_on and is_trained(run) and not is_sweep(run):
-            left = history.eta_s(int(run.get("epochs") or 0), _steps_per_epoch(run))
-            self._say("eta", f"ETA {duration(_coarse(left))}")
+            self._say("eta", f"ETA {duration(_coarse(history.eta_s(int(run.get('epochs') or 0))))}")
         else:
             self._say("eta", took(run) if is_trained(run) else "")
         self.tick(history)
@@ -132,11 +131,6 @@ def took(run: Row) -> str:
     if run.get("started") and run.get("ended"):
         return f"took {duration(run['ended'] - run['started'])}"
     return ""
-
-
-def _steps_per_epoch(run: Row) -> float | None:
-    train, batch = (run.get("split") or {}).get("train"), (run.get("spec") or {}).get("batch_size")
-    return train // batch if train and batch else None
 
 
 def _coarse(seconds: float | None) -> float | None:
