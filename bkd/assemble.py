@@ -125,15 +125,9 @@ def shape_of(data: Data) -> NetworkShape:
 
 
 def load_predictor(
-    run: Mapping[str, Any],
-    folder: RunFolder,
-    shape: NetworkShape,
-    device: torch.device,
-    which: Weights,
-    find: Find,
-    *,
-    num_chunk: int | None = None,
-) -> Teacher:
+    run: Mapping[str, Any], folder: RunFolder, shape: NetworkShape, device: torch.device, which: Weights, find: Find,
+    *, num_chunk: int | None = None,
+) -> Teacher:  # fmt: skip
     """Return the trained network of any run as a frozen predictor.
 
     Args:
@@ -148,17 +142,15 @@ def load_predictor(
     Raises:
         CheckpointError: If its weights are missing, truncated, or of another network.
         RunNotFound: If a run that it is made of is gone.
-    """  # fmt: skip
+    """
     spec = load(run["spec"])
     if num_chunk is not None and "num_chunk" in type(spec).model_fields:
         spec = spec.model_copy(update={"num_chunk": num_chunk})
     kind = load_kind(spec.kind) if spec.kind else None
     if kind is not None and kind.combine is not None:
-        sources = []
-        for ref in spec.sources:
-            theirs, theirs_run = find(ref)
-            weights = getattr(spec, "weights", Weights.LAST)
-            sources.append(load_predictor(theirs_run, theirs, shape, device, weights, find))
+        weights = getattr(spec, "weights", Weights.LAST)
+        found = [find(ref) for ref in spec.sources]
+        sources = [load_predictor(theirs, where, shape, device, weights, find) for where, theirs in found]
         return kind.combine(spec, sources).freeze()
     recipe = build_recipe(spec, shape)
     _load_weights(recipe.network, run, folder, which)

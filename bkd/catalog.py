@@ -54,6 +54,17 @@ ARCHITECTURES: tuple[str, ...] = (
 )  # fmt: skip
 
 
+RUN_TYPES = {
+    "distill": "bkd.specs:DistillSpec",
+    "sweep fewshot": "bkd.sweep_specs:FewshotSweep",
+    "sweep samples": "bkd.sweep_specs:SamplesSweep",
+    "sweep grid": "bkd.sweep_specs:GridSweep",
+    "sweep seeds": "bkd.sweep_specs:SeedsSweep",
+    "synthetic": "bkd.synthetic_spec:SyntheticSpec",
+}
+"""Where the spec of each run type is, but for "train", whose specs the kinds declare."""
+
+
 def nearest(name: str, known: "tuple[str, ...] | list[str]") -> str | None:
     """Return the known name that `name` was probably meant to be, or None."""
     folded = {k.lower().replace("-", "_"): k for k in known}

@@ -3,6 +3,7 @@
 import os
 import time
 import traceback
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from bkd.teachers import Teacher
 FINAL_REPETITIONS = 3  # of a stochastic teacher on the test set; `bkd evaluate` takes more
 
 
-class Child:
+class Child(ABC):
     """The life of one process: open, do the work, write down how it ended.
 
     Args:
@@ -58,9 +59,9 @@ class Child:
                 self.register(record)
         return int(any(record.run["status"] == Status.FAILED for record in self.records.values()))
 
+    @abstractmethod
     def work(self) -> None:
         """Do what the runs are for; every record is ended when this returns."""
-        raise NotImplementedError
 
     # ---- opening
 

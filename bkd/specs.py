@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from bkd.catalog import ARCHITECTURES, DATASETS, canonical, nearest
+from bkd.catalog import ARCHITECTURES, DATASETS, RUN_TYPES, canonical, nearest
 from bkd.errors import SpecError
 from bkd.spec_faults import explain
 
@@ -356,17 +356,6 @@ def make_spec(cls: type[RunSpec], values: dict[str, Any], *, resolve: bool = Tru
         return spec.resolved() if resolve else spec
     except ValidationError as error:
         raise SpecError("\n".join(message for _, message in explain(cls, error))) from None
-
-
-RUN_TYPES = {
-    "distill": "bkd.specs:DistillSpec",
-    "sweep fewshot": "bkd.sweep_specs:FewshotSweep",
-    "sweep samples": "bkd.sweep_specs:SamplesSweep",
-    "sweep grid": "bkd.sweep_specs:GridSweep",
-    "sweep seeds": "bkd.sweep_specs:SeedsSweep",
-    "synthetic": "bkd.synthetic_spec:SyntheticSpec",
-}
-"""Where the spec of each run type is, but for "train", whose specs the kinds declare."""
 
 
 def dump(spec: RunSpec) -> dict[str, Any]:

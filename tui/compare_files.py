@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
-from importlib import import_module
 from threading import Event
 from typing import Any, NamedTuple
 
@@ -20,6 +18,7 @@ from bkd.compare_runs import Compared, RunWatch, folder_of, read_ids
 from bkd.errors import StorageError
 from bkd.events import EventTail
 from bkd.runfile import UNFINISHED
+from bkd.spec_defaults import defaults
 from bkd.store import Store
 from tui.compare_sides import Comparison, compare_all, with_tests
 from tui.messages import Row
@@ -102,7 +101,7 @@ class CompareFiles:
         if not compared.runs:
             yield RunsCompared(None)
             return
-        watch, comparison = RunWatch(self._store, compared), compare_all(compared, model_defaults)
+        watch, comparison = RunWatch(self._store, compared), compare_all(compared, defaults)
         yield RunsCompared(comparison)
         shown, is_tested = None, False
 
@@ -111,7 +110,7 @@ class CompareFiles:
 
         while not is_cancelled():
             if is_watched() and (changed := watch.look()) is not None:
-                comparison, shown, is_tested = compare_all(changed, model_defaults), None, False
+                comparison, shown, is_tested = compare_all(changed, defaults), None, False
             if is_watched() and (wanted := self._wanted):
                 yield from self._curves(comparison, wanted, wanted != shown, is_cancelled)
                 shown = wanted
@@ -221,20 +220,3 @@ def _epochs_at(band: Band, members: Sequence[Columns]) -> Any:
     """Return how many epochs were done at each step of a band; members are trained alike, so the longest one tells."""
     longest = max(members, key=lambda columns: columns.steps[-1])
     return None if longest.epochs is None else np.interp(band.x, longest.steps, longest.epochs)
-
-
-@cache
-def model_defaults(run_type: str, kind: str) -> Mapping[str, Any]:
-    """Return the defaults of a run type's settings and kind of teacher ("" for none); nothing for an unknown one."""
-    from bkd.kinds.table import KINDS, load_kind
-    from bkd.specs import RUN_TYPES
-
-    if run_type == "train" and kind in KINDS:
-        model = load_kind(kind).spec
-    elif run_type in RUN_TYPES:
-        module, name = RUN_TYPES[run_type].split(":")
-        model = getattr(import_module(module), name)
-    else:
-        return {}
-    fields = model.model_fields.items()
-    return {name: getattr(info.default, "value", info.default) for name, info in fields if not info.is_required()}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from typing import ClassVar
 
 from textual import on, work
+from textual.binding import Binding, BindingType
 from textual.worker import get_current_worker
 
 from bkd.errors import StorageError
@@ -15,6 +17,7 @@ from tui.messages import EventsRead, LogRead, Row, RunRead, TaskDone
 from tui.run_actions import RunActions
 from tui.run_columns import steps_per_epoch
 from tui.run_files import RunFiles
+from tui.widgets.chart_grid import GRID_COLUMNS
 from tui.widgets.log_tail import LogTail
 from tui.widgets.run_state import RunState
 
@@ -26,6 +29,17 @@ class FollowScreen(RunActions):
 
     A child's `compose` yields a RunState and a LogTail, and its `on_mount` calls `begin`.
     """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "Back"),
+        Binding("o", "toggle_log", "Output"),
+        Binding("x", "stop_run", "Stop"),
+        Binding("r", "resume_run", "Resume"),
+        Binding("t", "edit_tags", "Tags"),
+        Binding("D", "delete_run", "Delete"),
+        Binding("q", "app.quit", "Quit"),
+    ]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (GRID_COLUMNS, "-wide")]  # noqa: RUF012  declared by Screen
 
     def __init__(self, store: Store, row: Row) -> None:
         super().__init__()

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import cast
 
+from bkd.catalog import RUN_TYPES
 from bkd.kinds.table import KINDS, load_kind
-from bkd.specs import RUN_TYPES, RunSpec
+from bkd.specs import RunSpec
 
 SINGLE = "single student"
 _STUDENTS = {SINGLE if name == "distill" else name: place for name, place in RUN_TYPES.items() if name != "synthetic"}

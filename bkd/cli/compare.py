@@ -7,7 +7,6 @@ import typer
 
 from bkd.cli.common import Json, Save, open_store, print_json, single
 from bkd.cli.printing import metric_text, print_lines, status_text, terminal_width, value_text
-from bkd.cli.settings import defaults
 from bkd.compare_config import Level, Part, configuration, ids_of
 from bkd.compare_groups import MetricRow, RunGroup, group_runs, has_repetitions, metric_keys, metric_rows
 from bkd.compare_runs import Compared, read_compared
@@ -25,6 +24,7 @@ from bkd.compare_words import (
 )
 from bkd.errors import SpecError
 from bkd.report_groups import Run
+from bkd.spec_defaults import defaults
 from bkd.text import GAP, Column, cell_width, clean, format_table
 
 Rows = Sequence[tuple[str, Sequence[str]]]

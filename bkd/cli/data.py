@@ -101,6 +101,23 @@ def subset(
     save: Save = None,
 ) -> None:
     """Choose the images of few-shot runs: nested subsets, by seed and class, written down once for all runs."""
+    given = {
+        "dataset": name, "train_limit": train_limit, "val_fraction": val_fraction, "split_seed": split_seed,
+        "protocol": protocol, "fewshot_seed": seed, "fewshot_root": fewshot_root,
+    }  # fmt: skip
+    path, train, counts = _make_subsets(given, _percents(percents), data_root(data, open_store(save).root))
+    if as_json:
+        print_json({"path": str(path), "train": train, "subsets": counts})
+        return
+    click.echo(f"{clean(str(path))} lists the few-shot subsets of {train:,} training images:")
+    print_table(
+        [{"percent": percent, "images": f"{images:,}"} for percent, images in counts.items()],
+        [Column("percent", "percent", align="right"), Column("images", "images", align="right")],
+    )
+
+
+def _make_subsets(given: dict[str, Any], percents: list[float], root: Path) -> tuple[Path, int, dict[str, int]]:
+    """Write the subsets and return their list's file, the training images they are of, and the images of each."""
     # imported here: `bkd data list` must not wait for torch
     from bkd.data.datasets import load_dataset
     from bkd.data.splits import make_split
@@ -113,26 +130,14 @@ def subset(
 
         type: ClassVar[str] = "data subset"
 
-    given = {
-        "dataset": name, "train_limit": train_limit, "val_fraction": val_fraction, "split_seed": split_seed,
-        "protocol": protocol, "fewshot_seed": seed, "fewshot_root": fewshot_root,
-    }  # fmt: skip
     spec = make_spec(SubsetSpec, given)
-    root = data_root(data, open_store(save).root)
     labels = load_dataset(spec.dataset, root).train_labels
     split = make_split(
-        labels, val_fraction=spec.val_fraction, split_seed=split_seed, train_limit=train_limit,
+        labels, val_fraction=spec.val_fraction, split_seed=spec.split_seed, train_limit=spec.train_limit,
         protocol=spec.protocol.value,
     )  # fmt: skip
-    path, counts = make_subsets(labels, split, _percents(percents), SubsetSource.of(spec, root))
-    if as_json:
-        print_json({"path": str(path), "train": len(split.train), "subsets": counts})
-        return
-    click.echo(f"{clean(str(path))} lists the few-shot subsets of {len(split.train):,} training images:")
-    print_table(
-        [{"percent": percent, "images": f"{images:,}"} for percent, images in counts.items()],
-        [Column("percent", "percent", align="right"), Column("images", "images", align="right")],
-    )
+    path, counts = make_subsets(labels, split, percents, SubsetSource.of(spec, root))
+    return path, len(split.train), counts
 
 
 def _percents(text: str) -> list[float]:

@@ -11,12 +11,12 @@ import typer
 from bkd.catalog import ARCHITECTURES, DATASETS, canonical, nearest
 from bkd.cli.common import Json, Save, open_store, single
 from bkd.cli.printing import terminal_width
-from bkd.cli.settings import defaults
 from bkd.errors import SpecError, StorageError
 from bkd.files import storage_error, write_bytes
 from bkd.kinds.table import KINDS
 from bkd.report import BASELINE, Question, Report, gather, is_finished_student, make_report
 from bkd.report_formats import Format, written
+from bkd.spec_defaults import defaults
 from bkd.store import Store
 from bkd.text import clean, count
 from bkd.where import compile_filter

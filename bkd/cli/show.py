@@ -16,10 +16,10 @@ from bkd.cli.printing import (
     terminal_width,
 )
 from bkd.cli.results import results_table
-from bkd.cli.settings import chosen
 from bkd.events import read_events
 from bkd.paths import RunFolder
 from bkd.runfile import UNFINISHED, Status
+from bkd.spec_defaults import chosen
 from bkd.store import Store
 from bkd.system import describe_peaks, describe_sample, latest, peaks
 from bkd.text import Column, ago, clean, duration, format_table, number, percent

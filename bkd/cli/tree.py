@@ -10,9 +10,9 @@ import orjson
 
 from bkd.cli.common import Json, Save, open_store, print_json, single
 from bkd.cli.printing import accuracy, print_lines
-from bkd.cli.settings import chosen
 from bkd.errors import StorageError
 from bkd.runfile import read_run
+from bkd.spec_defaults import chosen
 from bkd.stats import mean_interval
 from bkd.store import Store
 from bkd.text import clean, count, percent

@@ -1,10 +1,12 @@
+from importlib import import_module
+
 import pytest
 
+from bkd.catalog import RUN_TYPES
 from bkd.cli.logs import LogTail, follow_log
-from bkd.cli.settings import defaults
 from bkd.events import EventWriter
 from bkd.kinds.table import KINDS, load_kind
-from bkd.specs import DistillSpec
+from bkd.spec_defaults import defaults
 
 RESULT = {
     "acc": 0.9537, "acc5": 1.0, "nll": 0.1234, "brier": 0.07, "ece": 0.0211, "images": 360, "samples": 4,
@@ -53,7 +55,12 @@ def test_show_puts_chosen_settings_before_the_defaults(root, bkd):
     assert "adam" in rest
 
 
-@pytest.mark.parametrize("spec", [*(load_kind(name).spec for name in KINDS), DistillSpec])
+def spec_at(place):
+    module, name = place.split(":")
+    return getattr(import_module(module), name)
+
+
+@pytest.mark.parametrize("spec", [*(load_kind(name).spec for name in KINDS), *map(spec_at, RUN_TYPES.values())])
 def test_the_parsed_defaults_are_those_of_the_models(spec):
     expected = {
         name: getattr(info.default, "value", info.default)
@@ -61,6 +68,10 @@ def test_the_parsed_defaults_are_those_of_the_models(spec):
         if not info.is_required()
     }
     assert defaults(spec.type, getattr(spec, "kind", "")) == expected
+
+
+def test_what_is_unknown_has_no_defaults():
+    assert defaults("train", "Unheard") == defaults("unheard", "") == {}
 
 
 def test_show_json_is_the_run_with_tags_note_and_status(root, bkd):

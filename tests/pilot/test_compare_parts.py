@@ -8,15 +8,13 @@ import pytest
 from pilot_save import SaveRoot, append, steps
 from textual.message import Message
 
-from bkd.cli.settings import defaults
 from bkd.compare_curves import Columns
 from bkd.compare_groups import Marked, RunGroup
 from bkd.compare_runs import read_ids
-from bkd.kinds.table import KINDS
 from bkd.report_statistics import compare
-from bkd.specs import RUN_TYPES
+from bkd.spec_defaults import defaults
 from tui.compare_columns import rows_of
-from tui.compare_files import MOST_METRICS, CompareFiles, CurvesRead, RunsCompared, Wanted, model_defaults, series_of
+from tui.compare_files import MOST_METRICS, CompareFiles, CurvesRead, RunsCompared, Wanted, series_of
 from tui.compare_sides import compare_all, with_tests
 from tui.compare_tables import marks_of, metric_table, setting_table
 from tui.widgets.compare_marks import MORE_CELLS, laid_out
@@ -24,7 +22,7 @@ from tui.widgets.status import status_tone
 
 
 def sides(save: SaveRoot, *ids: str) -> Any:
-    return compare_all(read_ids(save.store, ids), model_defaults)
+    return compare_all(read_ids(save.store, ids), defaults)
 
 
 def groups_of(*ids: str) -> RunGroup:
@@ -91,7 +89,7 @@ def test_other_curves_do_not_wait_for_the_tests(save: SaveRoot) -> None:
 def test_tests_are_given_up_when_they_are_not_wanted_any_more(save: SaveRoot) -> None:
     comparison = sides(save, save.teacher("aaaa0001").path.name, save.teacher("bbbb0002", kind="MSE").path.name)
     assert with_tests(comparison, compare, lambda: True) is None
-    assert with_tests(comparison, compare, lambda: False) == compare_all(comparison.compared, model_defaults, compare)
+    assert with_tests(comparison, compare, lambda: False) == compare_all(comparison.compared, defaults, compare)
 
 
 def test_reading_ends_when_it_is_cancelled(save: SaveRoot) -> None:
@@ -140,13 +138,6 @@ def test_a_curve_that_has_not_grown_is_the_same_object(save: SaveRoot) -> None:
     after = told(changes, CurvesRead).series
     assert after[0] is before[0]
     assert len(after[1].y) == 6
-
-
-@pytest.mark.parametrize("run_type", ["train", *RUN_TYPES])
-def test_defaults_are_those_that_the_command_line_reads(run_type: str) -> None:
-    for kind in KINDS if run_type == "train" else ("",):
-        assert model_defaults(run_type, kind) == defaults(run_type, kind)
-    assert model_defaults("train", "Unheard") == model_defaults("unheard", "") == {}
 
 
 # ---- curves

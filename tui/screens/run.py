@@ -12,7 +12,7 @@ from bkd.store import Store
 from tui.follow_screen import FollowScreen
 from tui.messages import Row
 from tui.plots import plots_of
-from tui.widgets.chart_grid import GRID_COLUMNS, ChartGrid, has_room
+from tui.widgets.chart_grid import ChartGrid, has_room
 from tui.widgets.chart_view import ChartView
 from tui.widgets.key_bar import Key, KeyBar
 from tui.widgets.log_tail import LogTail
@@ -38,17 +38,10 @@ class RunScreen(FollowScreen):
     """Follows one run's files."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "back", "Back"),
         Binding("right_square_bracket", "next_chart(1)", "Next chart", show=False),
         Binding("left_square_bracket", "next_chart(-1)", "Previous chart", show=False),
         *(Binding(str(n), f"show_chart({n - 1})", f"Chart {n}", show=False) for n in (1, 2, 3, 4)),
         Binding("z", "toggle_single", "One chart or all"),
-        Binding("o", "toggle_log", "Output"),
-        Binding("x", "stop_run", "Stop"),
-        Binding("r", "resume_run", "Resume"),
-        Binding("t", "edit_tags", "Tags"),
-        Binding("D", "delete_run", "Delete"),
-        Binding("q", "app.quit", "Quit"),
     ]
     COMMAND_LIST: ClassVar = (
         ("Stop run", "Stop this run after its step", "stop_run"),
@@ -60,7 +53,6 @@ class RunScreen(FollowScreen):
         *((title, text, f"chart({action!r})") for title, text, action in ChartView.COMMAND_LIST),
         ("Back", "Back to the tables", "back"),
     )
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (GRID_COLUMNS, "-wide")]  # noqa: RUF012  declared by Screen
     AUTO_FOCUS = "ChartView, MadeView"
 
     def __init__(self, store: Store, row: Row) -> None:

@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from textual import events, on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.worker import get_current_worker
 
 from bkd.errors import StorageError
@@ -17,7 +16,7 @@ from tui.lineage import students_of_sweep
 from tui.messages import Row, RowsRead
 from tui.row_watch import RowWatch
 from tui.run_columns import SWEEP_STUDENTS
-from tui.widgets.chart_grid import GRID_COLUMNS, GRID_ROWS
+from tui.widgets.chart_grid import GRID_ROWS
 from tui.widgets.key_bar import Key, KeyBar
 from tui.widgets.log_tail import LogTail
 from tui.widgets.run_state import RunState
@@ -34,15 +33,6 @@ KEYS = (
 class SweepScreen(FollowScreen):
     """Follows a sweep and the rows of its students."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "back", "Back"),
-        Binding("o", "toggle_log", "Output"),
-        Binding("x", "stop_run", "Stop"),
-        Binding("r", "resume_run", "Resume"),
-        Binding("t", "edit_tags", "Tags"),
-        Binding("D", "delete_run", "Delete"),
-        Binding("q", "app.quit", "Quit"),
-    ]
     COMMAND_LIST: ClassVar = (
         ("Open student", "Watch the selected student", "open_selected"),
         ("Stop sweep", "Stop the students at work after their step, and launch no more", "stop_run"),
@@ -52,7 +42,6 @@ class SweepScreen(FollowScreen):
         ("Output", "Show or hide what the sweep printed", "toggle_log"),
         ("Back", "Back to the tables", "back"),
     )
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (GRID_COLUMNS, "-wide")]  # noqa: RUF012  declared by Screen
     AUTO_FOCUS = "RunTable"
 
     def __init__(self, store: Store, row: Row) -> None:

@@ -10,19 +10,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from bkd.catalog import canonical
+from bkd.catalog import RUN_TYPES, canonical
 from bkd.kinds.table import KINDS
 
 BASE = "bkd.specs"
-RUN_TYPES = {
-    "distill": "bkd.specs:DistillSpec",
-    "sweep fewshot": "bkd.sweep_specs:FewshotSweep",
-    "sweep samples": "bkd.sweep_specs:SamplesSweep",
-    "sweep grid": "bkd.sweep_specs:GridSweep",
-    "sweep seeds": "bkd.sweep_specs:SeedsSweep",
-    "synthetic": "bkd.synthetic_spec:SyntheticSpec",
-}
-"""As in `bkd.specs`, which must not be imported here; a test holds the two together."""
 
 
 def chosen(spec: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
