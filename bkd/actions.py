@@ -3,7 +3,6 @@
 import os
 import shutil
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,10 @@ from bkd.paths import RunFolder, data_root
 from bkd.plan import Plan, check_draws, check_source, inherit, plan_student, plan_sweep, plan_synthetic, plan_teacher
 from bkd.runfile import UNFINISHED, Status, read_run, this_host, write_run, write_user
 from bkd.specs import DataSpec, DistillSpec, RunSpec, Weights, load
-from bkd.store import Store
+from bkd.store import Store, heirs_text
 from bkd.subsets import SubsetSource, check_made
 from bkd.sweep_specs import SamplesSweep, SweepSpec
 from bkd.synthetic_spec import SyntheticSpec
-from bkd.text import count
 from registry import RegistryError
 
 
@@ -207,7 +205,7 @@ def delete(store: Store, ref: str, *, force: bool = False) -> dict[str, Any]:
     heirs = store.heirs_of(run["id"])
     if heirs and not force:
         raise RunBusy(
-            f"{_heirs_text(heirs)} came from {run['id']} ({', '.join(h['id'] for h in heirs[:5])}). "
+            f"{heirs_text(heirs)} came from {run['id']} ({', '.join(h['id'] for h in heirs[:5])}). "
             "Delete them first, or give --force to leave them without their teacher."
         )
     doomed = folder.path.with_name(f".deleted-{folder.path.name}-{int(time.time())}")
@@ -222,11 +220,6 @@ def delete(store: Store, ref: str, *, force: bool = False) -> dict[str, Any]:
     except RegistryError as error:
         store.warn(f"The registry still lists {run['id']} ({error}) `bkd registry rebuild` mends the index.")
     return run
-
-
-def _heirs_text(heirs: Sequence[dict[str, Any]]) -> str:
-    found = Counter(str(heir["role"]) for heir in heirs)
-    return " and ".join(count(found[role], role) for role in ("student", "teacher", "experiment") if found[role])
 
 
 def _drop_empty_parents(path: Path, root: Path) -> None:

@@ -1,13 +1,14 @@
 """The save root as one thing: the registry for speed, the run folders for truth."""
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from bkd.errors import RunNotFound, StorageError
 from bkd.paths import RunFolder, find_run_files, save_root
 from bkd.runfile import UNFINISHED, Status, read_run, read_user, status_of
-from bkd.text import clean, count
+from bkd.text import clean, count, listed
 from registry import RebuildReport, Registry, RegistryDamaged, RegistryError, row_of
 
 UNSETTLED = UNFINISHED | {Status.LOST}  # rows whose run folder is looked at before they are shown
@@ -178,3 +179,9 @@ class Store:
             return self.registry.rebuild(self.runs(), self.is_alive)
         except RegistryError as error:
             raise StorageError(str(error)) from error
+
+
+def heirs_text(heirs: Sequence[Mapping[str, Any]]) -> str:
+    """Return how many runs came from another: "2 students and 1 teacher"."""
+    found = Counter(str(heir["role"]) for heir in heirs)
+    return listed([count(found[role], role) for role in ("student", "teacher", "experiment") if found[role]])

@@ -241,6 +241,11 @@ def percent(x: float | None, digits: int = 2) -> str:
     return "-" if x is None or math.isnan(x) else f"{100 * x:.{digits}f}%"
 
 
+def listed(words: Sequence[str]) -> str:
+    """Return words as one phrase: "a", "a and b", "a, b and c"; "" of none."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
 def count(n: int, noun: str, plural: str | None = None) -> str:
     """Return a number of things: "1 student", "3 students", "2 classes", "2 entries".
 

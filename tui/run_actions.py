@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from bkd.runfile import UNFINISHED
-from bkd.text import count
+from bkd.store import heirs_text
 from tui.held_screen import HeldScreen
 from tui.messages import Row
 from tui.run_columns import is_sweep
@@ -145,13 +145,3 @@ def deletion_text(run: Row, heirs: Sequence[Row]) -> str:
     if heirs:
         text += f" {heirs_text(heirs)} came from it and would be left without their teacher."
     return text
-
-
-def heirs_text(heirs: Sequence[Row]) -> str:
-    """Return how many runs came from another, "2 students and 1 teacher"."""
-    counts = [
-        count(number, role)
-        for role in ("student", "teacher", "experiment")
-        if (number := sum(row.get("role") == role for row in heirs))
-    ]
-    return " and ".join([", ".join(counts[:-1]), counts[-1]] if len(counts) > 1 else counts)

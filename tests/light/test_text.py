@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bkd.text import Column, ago, cell_width, clean, count, duration, fit, format_table, number, percent
+from bkd.text import Column, ago, cell_width, clean, count, duration, fit, format_table, listed, number, percent
 
 ANY_TEXT = st.text(alphabet=st.characters(exclude_categories=()), max_size=40)
 
@@ -211,3 +211,7 @@ class TestShortForms:
             "2 batches",
         ]
         assert count(2, "datum", "data") == "2 data"
+
+
+def test_words_are_listed_as_one_phrase() -> None:
+    assert [listed(words) for words in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]

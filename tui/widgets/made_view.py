@@ -10,7 +10,7 @@ from textual.containers import VerticalScroll
 
 from bkd.runfile import UNFINISHED
 from bkd.text import Column as TextColumn
-from bkd.text import clean, format_table, number, percent
+from bkd.text import clean, format_table, listed, number, percent
 from tui.details import of_kind
 from tui.messages import Row
 from tui.widgets.line import Line
@@ -49,7 +49,7 @@ def made_text(run: Row) -> Text:
 def _sentence(run: Row) -> str:
     """Return how the teacher comes to be."""
     sources = [run["teacher"]] if run.get("teacher") else list(run.get("members") or ())
-    origin = f" from {' and '.join(map(clean, map(str, sources)))}" if sources else ""
+    origin = f" from {listed([clean(str(source)) for source in sources])}" if sources else ""
     if run.get("status") in UNFINISHED:
         return f"Being made in one pass{origin}, without training."
     if not run.get("results"):
