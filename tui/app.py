@@ -14,6 +14,7 @@ from textual.screen import Screen
 
 from bkd.errors import BkdError
 from bkd.store import Store
+from tui.memory import Memory
 from tui.messages import TaskDone, Warned
 from tui.screens.home import HomeScreen
 from tui.theme import STYLES, ThemedApp
@@ -27,6 +28,7 @@ class BkdApp(ThemedApp):
 
     Args:
         save: The save root; unset: BKD_SAVE, else ./save.
+        memory: What is remembered from start to start; unset: the user's own.
     """
 
     TITLE = "bkd"
@@ -35,8 +37,9 @@ class BkdApp(ThemedApp):
         Binding("question_mark", "show_help", "Help", key_display="?"),
     ]
 
-    def __init__(self, save: str | Path | None = None) -> None:
+    def __init__(self, save: str | Path | None = None, memory: Memory | None = None) -> None:
         super().__init__()
+        self.memory = memory or Memory()
         self.store = Store(save, warn=lambda text: self._warn(text))
         self.is_held = True  # nothing is painted before the first screen has its rows and its layout
         if os.environ.get("SSH_CONNECTION"):

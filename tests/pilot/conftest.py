@@ -14,3 +14,9 @@ from pilot_save import SaveRoot
 def save(tmp_path: Path) -> SaveRoot:
     """A save root without runs."""
     return SaveRoot(tmp_path / "save")
+
+
+@pytest.fixture(autouse=True)
+def _own_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what the app remembers apart from the user's own and from other tests'."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
