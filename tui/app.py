@@ -19,6 +19,7 @@ from tui.messages import TaskDone, Warned
 from tui.screens.home import HomeScreen
 from tui.theme import STYLES, ThemedApp
 
+PARTS = ("app", "home", "run", "launch", "compare")  # of the style sheet
 NOTICE_S = 4.0
 HOLD_S = 0.5
 
@@ -32,7 +33,7 @@ class BkdApp(ThemedApp):
     """
 
     TITLE = "bkd"
-    CSS_PATH: ClassVar = [STYLES, STYLES.with_name("app.tcss"), STYLES.with_name("compare.tcss")]
+    CSS_PATH: ClassVar = [STYLES, *(STYLES.with_name(f"{part}.tcss") for part in PARTS)]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "show_help", "Help", key_display="?"),
     ]
