@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from bkd.errors import RunNotFound, StorageError
+from bkd.live_rows import LiveRows
 from bkd.paths import RunFolder, find_run_files, save_root
-from bkd.runfile import UNFINISHED, Status, read_run, read_user, status_of
+from bkd.runfile import Status, read_run, read_user, status_of
 from bkd.text import clean, count, listed
 from registry import RebuildReport, Registry, RegistryDamaged, RegistryError, row_of
-
-UNSETTLED = UNFINISHED | {Status.LOST}  # rows whose run folder is looked at before they are shown
 
 
 class Store:
@@ -26,6 +25,7 @@ class Store:
         self.root = save_root(root)
         self.registry = Registry(self.root / "registry.json")
         self.warn = warn
+        self._live = LiveRows(self.root)
 
     def folder(self, path: str) -> RunFolder:
         """Return the folder of a run by its path relative to the save root."""
@@ -34,12 +34,18 @@ class Store:
     def rows(self) -> list[dict[str, Any]]:
         """Return one row per run, oldest first; unfinished runs as their folder says, not as the index remembers.
 
-        A damaged registry is set aside and rebuilt, a missing one is rebuilt if there are runs.
+        A damaged registry is set aside and rebuilt, a missing one is rebuilt if there are runs. Rows are to be looked
+        at, not to be changed: one that did not change since the last call is the same object.
 
         Raises:
             StorageError: If the registry cannot be read at all.
         """
-        return [self._live(row) if row.get("status") in UNSETTLED else row for row in self._indexed()]
+        return self._live.rows(self._indexed())
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the rows that `rows` returned last can change by the registry's doing only."""
+        return not self._live.is_needed
 
     def _indexed(self) -> list[dict[str, Any]]:
         try:
@@ -61,17 +67,6 @@ class Store:
             return self.registry.rows()
         except RegistryError as error:
             raise StorageError(str(error)) from error
-
-    def _live(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Return the row as the run folder has it now."""
-        folder = self.folder(str(row.get("path")))
-        try:
-            run = read_run(folder)
-        except StorageError:
-            return row | {"status": Status.LOST.value}
-        fresh = row_of(run | {"tags": row.get("tags"), "note": row.get("note")})
-        fresh["status"] = status_of(run, folder)
-        return fresh
 
     def find(self, ref: str) -> RunFolder:
         """Return the folder of the run that an id, an unambiguous prefix of an id, a name, or a path means.

@@ -4,6 +4,7 @@ from registry.errors import RegistryBusy, RegistryDamaged, RegistryError
 from registry.registry import Registry
 from registry.reports import CheckReport, Disagreement, RebuildReport
 from registry.rows import LISTED_FIELDS, ROW_FIELDS, TABLES, Row, row_of
+from registry.storage import Mark, mark_of
 
 __all__ = [
     "LISTED_FIELDS",
@@ -11,11 +12,13 @@ __all__ = [
     "TABLES",
     "CheckReport",
     "Disagreement",
+    "Mark",
     "RebuildReport",
     "Registry",
     "RegistryBusy",
     "RegistryDamaged",
     "RegistryError",
     "Row",
+    "mark_of",
     "row_of",
 ]

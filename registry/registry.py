@@ -12,9 +12,11 @@ from tinydb.storages import Storage
 from tinydb.table import Table
 
 from registry.errors import RegistryBusy, RegistryDamaged, RegistryError
+from registry.kept import KeptRows, sort
+from registry.lines import entries_of
 from registry.reports import CheckReport, RebuildReport, compare, expected_rows
-from registry.rows import TABLES, Row, fault_of
-from registry.storage import AtomicStorage, Tables, damaged
+from registry.rows import TABLES, Row, age_of, fault_of
+from registry.storage import AtomicStorage, Mark, Tables, mark_of, sound
 
 # Processes that wait poll; updates take milliseconds, so a waiter that looks often is served soon.
 _POLL_S = 0.005
@@ -36,20 +38,29 @@ class Registry:
         self.path = path
         self.lock_timeout_s = lock_timeout_s
         self._storage = AtomicStorage(path) if storage is None else storage
+        self._kept = KeptRows(self._storage) if isinstance(self._storage, AtomicStorage) else None
 
     # ---- reading
 
     def rows(self, role: str | None = None) -> list[Row]:
         """Return the rows of a role, or of all three, oldest first.
 
+        A row that did not change since the last call is the same object: rows are to be looked at, not to be changed.
+
         Raises:
             RegistryDamaged: The file is not a registry; rebuild it.
             RegistryError: The file cannot be read.
         """
         # Straight from the storage: TinyDB would wrap each row in a Document, which costs more than reading the file.
-        tables = self._read()
-        names = TABLES.values() if role is None else [_table_of(role)]
-        return sorted((row for name in names for row in tables.get(name, {}).values()), key=_age)
+        found = self._kept.rows() if self._kept else sort(entries_of(self._read()))
+        return list(found.everything if role is None else found.of_table[_table_of(role)])
+
+    def mark(self) -> Mark | None:
+        """Return what changes whenever the file does; None where there is no file, or none that can be looked at."""
+        try:
+            return mark_of(os.stat(self.path))
+        except OSError:
+            return None
 
     def get(self, run_id: str) -> Row | None:
         """Return the row of a run, or None."""
@@ -126,7 +137,7 @@ class Registry:
             staged = _Staged({})
             for name in TABLES.values():
                 rows = [row for row in expected.values() if _table_of(row["role"]) == name]
-                _table(staged.db, name).insert_multiple(sorted(rows, key=_age))
+                _table(staged.db, name).insert_multiple(sorted(rows, key=age_of))
             self._storage.write(staged.tables)
         return RebuildReport(len(expected), quarantined, skipped)
 
@@ -146,10 +157,7 @@ class Registry:
     # ---- one read, one write
 
     def _read(self) -> Tables:
-        tables = self._storage.read() or {}
-        if not all(type(row.get("id")) is str for name in TABLES.values() for row in tables.get(name, {}).values()):
-            raise RegistryDamaged(damaged(self.path, "a row has no id"))
-        return tables
+        return sound(self._storage.read() or {}, self.path)
 
     def _change(self, change: Callable[[TinyDB], bool]) -> bool:
         """Apply `change` to the tables as they are now; write them if it returns True, and return that."""
@@ -215,11 +223,6 @@ def _replacing(row: Row) -> Callable[[MutableMapping[Any, Any]], None]:
         old.update(row)
 
     return replace
-
-
-def _age(row: Mapping[str, Any]) -> tuple[str, str]:
-    # As text: ISO stamps and, until 2286, whole and fractional seconds sort alike; a row without one comes first.
-    return str(row.get("created") or ""), row["id"]
 
 
 def _set_aside(path: Path) -> Path:

@@ -45,3 +45,9 @@ def fault_of(run: object) -> str:
     if not isinstance(run.get("tags") or [], list) or not isinstance(run.get("metrics") or {}, Mapping):
         return f"{where}: its tags are not a list or its metrics are not an object"
     return ""
+
+
+def age_of(row: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what rows are sorted by, the oldest first."""
+    # As text: ISO stamps and, until 2286, whole and fractional seconds sort alike; a row without one comes first.
+    return str(row.get("created") or ""), row["id"]

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,18 @@ import orjson
 from tinydb.storages import Storage
 
 from registry.errors import RegistryDamaged, RegistryError
+from registry.lines import encode
+from registry.rows import TABLES
 
 Tables = dict[str, dict[str, Any]]
+Mark = tuple[int, ...]
+"""What changes whenever a file is replaced or written to."""
+
+_YOUNG_NS = 200_000_000  # a file system's clock may stand still for as long as this, and two writes bear one time
 
 
 class AtomicStorage(Storage):
-    """A JSON file that a reader always finds whole, in the format of TinyDB's own JSONStorage.
+    """A JSON file that a reader always finds whole, in the format of TinyDB's own JSONStorage, one row a line.
 
     Reading takes no lock and keeps no handle. Writing goes to a file beside, which then takes the place of the old one,
     so a reader sees the old state or the new one. Two writers need a lock of their own around read and write: without
@@ -35,15 +42,23 @@ class AtomicStorage(Storage):
             RegistryDamaged: The file is empty, not JSON, or not tables of rows.
             RegistryError: The file is there and cannot be read.
         """
+        _, data = self.read_marked()
+        return None if data is None else parse(data, self.path)
+
+    def read_marked(self, known: Mark | None = None) -> tuple[Mark | None, bytes | None]:
+        """Return the file's mark, None where there is no file, and its bytes, None where the mark is the known one.
+
+        Raises:
+            RegistryError: The file is there and cannot be read.
+        """
         try:
-            data = _read_bytes(self.path)
+            return _read_marked(self.path, known)
         except FileNotFoundError:
-            return None
+            return None, None
         except OSError as error:
             raise RegistryError(
                 f"{self.path} cannot be read: {_reason(error)}. Mend its permissions or use another save folder."
             ) from error
-        return _tables(data, self.path)
 
     def write(self, data: Tables) -> None:
         """Replace all tables at once.
@@ -73,17 +88,36 @@ def damaged(path: Path, fault: str) -> str:
     return f"{path} is damaged: {fault}. Run `bkd registry rebuild`, which sets it aside and remakes it."
 
 
-def _read_bytes(path: Path) -> bytes:
+def mark_of(stat: os.stat_result) -> Mark:
+    """Return a file's mark; one that is taken just after a write never equals a later one."""
+    now = time.time_ns()
+    taken = now if now - stat.st_mtime_ns < _YOUNG_NS else 0
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, taken
+
+
+def _read_marked(path: Path, known: Mark | None) -> tuple[Mark, bytes | None]:
     try:
-        return path.read_bytes()
+        return _open_and_read(path, known)
     except OSError as error:
         # On NFS a file that another host replaces between open and read is gone; its successor is there at once.
         if error.errno != errno.ESTALE:
             raise
-        return path.read_bytes()
+        return _open_and_read(path, known)
 
 
-def _tables(data: bytes, path: Path) -> Tables:
+def _open_and_read(path: Path, known: Mark | None) -> tuple[Mark, bytes | None]:
+    # Opened even where only the mark is asked for: to open is what makes NFS look at the server.
+    with open(path, "rb", buffering=0) as file:
+        mark = mark_of(os.fstat(file.fileno()))
+        return mark, None if mark == known else file.readall()
+
+
+def parse(data: bytes, path: Path) -> Tables:
+    """Return the tables in a registry's text.
+
+    Raises:
+        RegistryDamaged: It is empty, not JSON, or not tables of rows.
+    """
     try:
         tables = orjson.loads(data)
     except orjson.JSONDecodeError as error:
@@ -93,6 +127,17 @@ def _tables(data: bytes, path: Path) -> Tables:
     if fault:
         raise RegistryDamaged(damaged(path, fault))
     return tables  # type: ignore[no-any-return]
+
+
+def sound(tables: Tables, path: Path) -> Tables:
+    """Return the tables if each of their rows has an id.
+
+    Raises:
+        RegistryDamaged: A row has none.
+    """
+    if not all(type(row.get("id")) is str for name in TABLES.values() for row in tables.get(name, {}).values()):
+        raise RegistryDamaged(damaged(path, "a row has no id"))
+    return tables
 
 
 def _fault(tables: object) -> str:
@@ -112,10 +157,10 @@ def _fault(tables: object) -> str:
 def _encode(data: Tables, path: Path) -> bytes:
     try:
         try:
-            return orjson.dumps(data)
+            return encode(data)
         except TypeError:
-            # Twice as slow, and TinyDB's own calls never need it: they make the row numbers text.
-            return orjson.dumps(data, option=orjson.OPT_NON_STR_KEYS)
+            # Twice as slow, and rows that were JSON once never need it.
+            return encode(data, orjson.OPT_NON_STR_KEYS)
     except TypeError as error:
         raise RegistryError(
             f"{path} is left as it was: a row holds a value that is no JSON ({error}). Use text, numbers and lists."

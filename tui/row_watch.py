@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from threading import Event
 
 from bkd.errors import StorageError
-from bkd.runfile import Status
 from bkd.store import Store
+from registry import Mark
 from tui.messages import Row, RowsRead
 
 LOOK_EVERY_S = 1.0
 LOOK_CANCELLED_S = 0.1
-SETTLED = frozenset({Status.DONE, Status.FAILED, Status.STOPPED})  # others change without the registry's doing
-
-Mark = tuple[int, int, int]
 
 
 class RowWatch:
@@ -38,7 +34,7 @@ class RowWatch:
         Raises:
             StorageError: If they cannot be read.
         """
-        self._mark = self._mark_now()  # taken first: what changes from here on is seen by the next look
+        self._mark = self._store.registry.mark()  # taken first: what changes from here on is seen by the next look
         self._rows = self._store.rows()
         return self._rows
 
@@ -57,11 +53,12 @@ class RowWatch:
         while not is_cancelled():
             if not self._wait(is_cancelled, is_watched):
                 continue
-            mark = self._mark_now()
-            if mark == self._mark and all(row.get("status") in SETTLED for row in self._rows) and not fault:
+            mark = self._store.registry.mark()
+            if mark == self._mark and self._store.is_settled and not fault:
                 continue
             rows, error = self._rows_or_fault()
             self._mark = mark
+            # Rows that did not change are the same objects, so that this compares nothing but their addresses.
             if (rows != self._rows or error != fault) and not is_cancelled():
                 self._rows, fault = rows, error
                 yield RowsRead(rows, error)
@@ -81,11 +78,3 @@ class RowWatch:
                 self._due.clear()
                 return True
         return not is_cancelled() and is_watched()
-
-    def _mark_now(self) -> Mark | None:
-        """Return what changes whenever the registry's file is replaced."""
-        try:
-            stat = os.stat(self._store.registry.path)
-        except OSError:
-            return None
-        return stat.st_ino, stat.st_mtime_ns, stat.st_size

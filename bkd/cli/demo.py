@@ -13,11 +13,12 @@ from bkd.cli.common import Json, Save, open_store, print_json, single, warn
 from bkd.cli.follow import LOG_LINES, log_tail
 from bkd.errors import TrainingFailed
 from bkd.kinds.table import load_kind
+from bkd.live_rows import UNSETTLED
 from bkd.report_statistics import ratio_of_sums
 from bkd.runfile import Status
 from bkd.specs import DistillSpec, RunSpec, dump, load, make_spec
 from bkd.stats import mean_interval
-from bkd.store import UNSETTLED, Store
+from bkd.store import Store
 from bkd.text import count, duration, format_table, number, percent
 
 from bkd.text import Column  # isort: skip
