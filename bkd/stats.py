@@ -209,6 +209,7 @@ def _beta_fraction(a: float, b: float, x: float) -> float:
     return result
 
 
+@lru_cache(maxsize=1024)  # a table asks for the same few again and again, and each takes half a millisecond
 def _upper_quantile(tail: float, df: float) -> float:
     """Return the t >= 0 with P(T > t) = tail, for tail <= 1/2, by bisection to the last bit."""
     low, high = 0.0, 1.0

@@ -21,8 +21,7 @@ def lineage_lines(run: Run, rows: Sequence[Run]) -> Iterator[Line]:
         run: run.json.
         rows: All runs.
     """
-    known = {row.get("id"): row for row in rows}
-    yield from _sources(run, known)
+    yield from _sources(run, _among(rows, _source_ids(run)))
     heirs = heirs_of(str(run.get("id")), rows)
     for role, title in (("teacher", "teachers from it"), ("student", "students"), ("experiment", "experiments")):
         of_role = [row for row in heirs if row.get("role") == role]
@@ -32,6 +31,15 @@ def lineage_lines(run: Run, rows: Sequence[Run]) -> Iterator[Line]:
             yield f"  {row['id']}", _relative(row, heir=True)
         if len(of_role) > MOST:
             yield "  ...", f"{len(of_role) - MOST} more"
+
+
+def _source_ids(run: Run) -> set[Any]:
+    return {run.get("teacher"), (run.get("lineage") or {}).get("experiment"), *(run.get("members") or ())} - {None}
+
+
+def _among(rows: Sequence[Run], ids: set[Any]) -> dict[Any, Run]:
+    """Return the rows with these ids, by id; to look at thousands of rows takes less than to keep them all by id."""
+    return {row["id"]: row for row in rows if row["id"] in ids} if ids else {}
 
 
 def _sources(run: Run, known: Mapping[Any, Run]) -> Iterator[Line]:
@@ -83,9 +91,10 @@ def students_of_sweep(run: Run, rows: Sequence[Run]) -> list[dict[str, Any]]:
         run: The sweep's run.json.
         rows: All runs.
     """
-    known = {row.get("id"): row for row in rows}
+    launched = run.get("students") or ()
+    known = _among(rows, {student.get("id") for student in launched} - {None})
     students = []
-    for index, student in enumerate(run.get("students") or ()):
+    for index, student in enumerate(launched):
         spec, run_id = student.get("spec") or {}, student.get("id")
         missing = {
             "id": run_id or f"#{index + 1}", "role": "student", "status": "waiting" if run_id is None else "deleted",

@@ -64,7 +64,7 @@ def tree(as_json: Json = False, save: Save = None) -> None:
     if as_json:
         print_json(
             {
-                "teachers": [_with_students(row, students) for row in teachers],
+                "teachers": _with_students(teachers, students),
                 "orphans": [_picked(row) for row in orphans],
             }
         )
@@ -83,8 +83,11 @@ def _picked(row: Row) -> Row:
     return {name: row.get(name) for name in LISTED_FIELDS}
 
 
-def _with_students(teacher: Row, students: list[Row]) -> Row:
-    return _picked(teacher) | {"students": [_picked(row) for row in students if row.get("teacher") == teacher["id"]]}
+def _with_students(teachers: list[Row], students: list[Row]) -> list[Row]:
+    of_teacher: dict[Any, list[Row]] = {}
+    for row in students:
+        of_teacher.setdefault(row.get("teacher"), []).append(_picked(row))
+    return [_picked(row) | {"students": of_teacher.get(row["id"], [])} for row in teachers]
 
 
 # ---- repetitions
