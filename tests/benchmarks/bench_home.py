@@ -30,7 +30,7 @@ from bkd.store import Store
 ROUNDS = 5
 IDLE_S = 6
 CHANGES = 12
-TYPED = ("kind = lap acc > 3% not tag = debug", "a0012")  # a filter of three terms; part of an id
+TYPED = ("acc > .1357 kind ~ lap", "trial_1_a00123")  # most keys of a filter change its rows; part of a name
 MIB = 1 << 20
 BARE_COMMAND = [sys.executable, "-c", "import typer, rich.table, tinydb"]
 
