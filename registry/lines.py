@@ -8,7 +8,7 @@ import orjson
 
 from registry.rows import TABLES, Row, age_of
 
-_ROW = re.compile(rb'"(\d+)":(\{.*\})(,?)')
+_ROW = re.compile(rb'"\d+":(\{.*\}),?')
 _BETWEEN = re.compile(rb'(?:\{|\},)"\w+":\{|\}\}')
 
 
@@ -17,12 +17,6 @@ class Entry(NamedTuple):
 
     row: Row
     age: tuple[str, str]
-
-
-class _Line(NamedTuple):
-    number: bytes
-    entry: Entry
-    comma: bytes
 
 
 def encode(tables: Mapping[str, Mapping[Any, Any]], option: int = 0) -> bytes:
@@ -52,20 +46,21 @@ class RowLines:
     """Reads the registry's text again and again; a line that stayed gives the same object as before."""
 
     def __init__(self) -> None:
-        self._known: dict[bytes, _Line] = {}
+        self._known: dict[bytes, Entry] = {}
 
     def read(self, data: bytes) -> dict[str, list[Entry]] | None:
         """Return the rows of each table, or None where the text is not one row a line or a row is not sound."""
         known = self._known  # once: another thread may be here too
-        lines: dict[bytes, _Line] = {}
+        lines: dict[bytes, Entry] = {}
         entries: list[Entry] = []
         skeleton = []  # the text with a row's place in `entries` instead of the row
         for text in data.split(b"\n"):
-            line = known.get(text) or _parsed(text)
-            if line is not None:
-                lines[text] = line
-                skeleton.append(b'"%b":%d%b' % (line.number, len(entries), line.comma))
-                entries.append(line.entry)
+            entry = known.get(text) or _parsed(text)
+            if entry is not None:
+                lines[text] = entry
+                number, comma = text[: text.index(b":")], b"," if text.endswith(b",") else b""
+                skeleton.append(b"%b:%d%b" % (number, len(entries), comma))
+                entries.append(entry)
             elif _BETWEEN.fullmatch(text):
                 skeleton.append(text)
             else:
@@ -78,15 +73,12 @@ class RowLines:
         return {name: [entries[place] for place in table.values()] for name, table in tables.items()}
 
 
-def _parsed(text: bytes) -> _Line | None:
+def _parsed(text: bytes) -> Entry | None:
     match = _ROW.fullmatch(text)
     if match is None:
         return None
-    number, content, comma = match.groups()
     try:
-        row = orjson.loads(content)
+        row = orjson.loads(match[1])
     except orjson.JSONDecodeError:
         return None
-    if type(row.get("id")) is not str:
-        return None
-    return _Line(number, Entry(row, age_of(row)), comma)
+    return Entry(row, age_of(row)) if type(row.get("id")) is str else None

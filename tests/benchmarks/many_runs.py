@@ -127,6 +127,7 @@ def write_folder(root: Path, run: Run) -> Path:
     if run["status"] == "lost":
         own["status"] = "running"  # nobody writes that a run is lost
     (folder / "run.json").write_bytes(orjson.dumps(own, option=orjson.OPT_INDENT_2))
+    (folder / "user.json").write_bytes(orjson.dumps({"tags": run["tags"], "note": run["note"]}))
     (folder / "run.lock").touch()
     return folder
 
