@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -53,6 +54,8 @@ class BkdApp(ThemedApp):
     def on_ready(self) -> None:
         """Paint as soon as the widgets know their sizes; Textual alone would paint three times on the way there."""
         self.call_after_refresh(self.paint)
+        if not self.is_headless:
+            gc.freeze()  # the rows stay: to look through 10,000 of them for garbage would hold up a key for 40 ms
 
     def hold(self) -> None:
         """Paint nothing until `paint` is called, or for HOLD_S at most: a screen would be painted part by part."""

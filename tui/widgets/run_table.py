@@ -195,8 +195,9 @@ class RunTable(ScrollView, can_focus=True):
 
     def set_empty(self, text: str) -> None:
         """Replace the text that stands where there are no rows."""
-        self._empty = text
-        self.repaint_changed()
+        if text != self._empty:
+            self._empty = text
+            self.repaint_changed()
 
     def select(self, run_id: str) -> bool:
         """Move the cursor to a run; return whether it is in the table."""
