@@ -1,14 +1,14 @@
-"""The registry's text: one row a line, so that whoever reads it again parses only the lines that changed."""
+"""The registry's text: one row a line, so that whoever reads it again, or changes one row, parses only that line."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any, NamedTuple
 
 import orjson
 
 from registry.rows import TABLES, Row, age_of
 
-_ROW = re.compile(rb'"\d+":(\{.*\}),?')
+_ROW = re.compile(rb'"\d+":\{.*\},?')
 _BETWEEN = re.compile(rb'(?:\{|\},)"\w+":\{|\}\}')
 
 
@@ -24,7 +24,7 @@ def encode(tables: Mapping[str, Mapping[Any, Any]], option: int = 0) -> bytes:
 
     Args:
         tables: Rows by their number, by the table's name.
-        option: Of `orjson.dumps`, for the rows.
+        option: Of `orjson.dumps`, for the rows; those from `read_around` that are still text are written as they are.
 
     Raises:
         TypeError: A value is not JSON.
@@ -51,34 +51,65 @@ class RowLines:
     def read(self, data: bytes) -> dict[str, list[Entry]] | None:
         """Return the rows of each table, or None where the text is not one row a line or a row is not sound."""
         known = self._known  # once: another thread may be here too
-        lines: dict[bytes, Entry] = {}
-        entries: list[Entry] = []
-        skeleton = []  # the text with a row's place in `entries` instead of the row
-        for text in data.split(b"\n"):
-            entry = known.get(text) or _parsed(text)
-            if entry is not None:
-                lines[text] = entry
-                number, comma = text[: text.index(b":")], b"," if text.endswith(b",") else b""
-                skeleton.append(b"%b:%d%b" % (number, len(entries), comma))
-                entries.append(entry)
-            elif _BETWEEN.fullmatch(text):
-                skeleton.append(text)
-            else:
-                return None
-        try:
-            tables = orjson.loads(b"".join(skeleton))
-        except orjson.JSONDecodeError:
+        found = _split(data, known)
+        if found is None:
             return None
+        lines: dict[bytes, Entry] = {}
+        for text in found.lines:
+            entry = known.get(text) or _parsed(text)
+            if entry is None:
+                return None
+            lines[text] = entry
         self._known = lines
-        return {name: [entries[place] for place in table.values()] for name, table in tables.items()}
+        return {name: [lines[found.lines[at]] for at in table.values()] for name, table in found.tables.items()}
+
+
+def read_around(data: bytes, run_id: str) -> dict[str, dict[str, Any]] | None:
+    """Return the tables with a run's rows parsed and all others as text; None where the text is not one row a line."""
+    found, rows = _split(data, ()), []
+    if found is None:
+        return None
+    mentioned = orjson.dumps(run_id)
+    for text in found.lines:
+        content = _content(text)
+        entry = _parsed(text) if mentioned in content else None
+        rows.append(entry.row if entry and entry.row["id"] == run_id else orjson.Fragment(content))
+    return {name: {number: rows[at] for number, at in table.items()} for name, table in found.tables.items()}
+
+
+class _Split(NamedTuple):
+    """The lines that hold rows, and for each table the place of each row among them."""
+
+    lines: list[bytes]
+    tables: dict[str, dict[str, int]]
+
+
+def _split(data: bytes, known: Container[bytes]) -> _Split | None:
+    """Part the text into lines, or return None where it is not one row a line; lines that are known are rows."""
+    lines: list[bytes] = []
+    skeleton = []  # the text with a row's place in `lines` instead of the row
+    for text in data.split(b"\n"):
+        if text in known or _ROW.fullmatch(text):
+            number, comma = text[: text.index(b":")], b"," if text.endswith(b",") else b""
+            skeleton.append(b"%b:%d%b" % (number, len(lines), comma))
+            lines.append(text)
+        elif _BETWEEN.fullmatch(text):
+            skeleton.append(text)
+        else:
+            return None
+    try:
+        return _Split(lines, orjson.loads(b"".join(skeleton)))
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _content(text: bytes) -> bytes:
+    return text[text.index(b":") + 1 :].removesuffix(b",")
 
 
 def _parsed(text: bytes) -> Entry | None:
-    match = _ROW.fullmatch(text)
-    if match is None:
-        return None
     try:
-        row = orjson.loads(match[1])
+        row = orjson.loads(_content(text))
     except orjson.JSONDecodeError:
         return None
     return Entry(row, age_of(row)) if type(row.get("id")) is str else None

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tinydb import TinyDB, where
+from tinydb import TinyDB
 from tinydb.storages import Storage
 from tinydb.table import Table
 
@@ -17,6 +17,9 @@ from registry.lines import entries_of
 from registry.reports import CheckReport, RebuildReport, compare, expected_rows
 from registry.rows import TABLES, Row, age_of, fault_of
 from registry.storage import AtomicStorage, Mark, Tables, mark_of, sound
+
+Places = dict[str, list[int]]
+"""The numbers of a run's rows, by table."""
 
 # Processes that wait poll; updates take milliseconds, so a waiter that looks often is served soon.
 _POLL_S = 0.005
@@ -77,37 +80,40 @@ class Registry:
         """Insert a row into the table of its role, in place of any earlier row with its id."""
         if fault := fault_of(row):
             raise ValueError(fault)
-        same, target = where("id") == row["id"], _table_of(row["role"])
+        target = _table_of(row["role"])
 
-        def change(db: TinyDB) -> bool:
-            for name in TABLES.values():
-                if name != target:
-                    _table(db, name).remove(same)
-            if not _table(db, target).update(_replacing(row), same):
+        def change(db: TinyDB, places: Places) -> bool:
+            for name in places.keys() - {target}:
+                _table(db, name).remove(doc_ids=places[name])
+            if target in places:
+                _table(db, target).update(_replacing(row), doc_ids=places[target])
+            else:
                 _table(db, target).insert(row)
             return True
 
-        self._change(change)
+        self._change(row["id"], change)
 
     def update(self, run_id: str, **fields: Any) -> bool:
         """Set fields of a run's row; return whether there is such a row."""
         if moved := {"id", "role"} & fields.keys():
             raise ValueError(f"a row's {moved.pop()} is fixed; put a new row instead")
 
-        def change(db: TinyDB) -> bool:
-            changed = [_table(db, name).update(fields, where("id") == run_id) for name in TABLES.values()]
-            return any(changed)
+        def change(db: TinyDB, places: Places) -> bool:
+            for name, numbers in places.items():
+                _table(db, name).update(fields, doc_ids=numbers)
+            return bool(places)
 
-        return self._change(change)
+        return self._change(run_id, change)
 
     def remove(self, run_id: str) -> bool:
         """Remove a run's row; return whether there was one."""
 
-        def change(db: TinyDB) -> bool:
-            removed = [_table(db, name).remove(where("id") == run_id) for name in TABLES.values()]
-            return any(removed)
+        def change(db: TinyDB, places: Places) -> bool:
+            for name, numbers in places.items():
+                _table(db, name).remove(doc_ids=numbers)
+            return bool(places)
 
-        return self._change(change)
+        return self._change(run_id, change)
 
     # ---- mending
 
@@ -159,11 +165,12 @@ class Registry:
     def _read(self) -> Tables:
         return sound(self._storage.read() or {}, self.path)
 
-    def _change(self, change: Callable[[TinyDB], bool]) -> bool:
-        """Apply `change` to the tables as they are now; write them if it returns True, and return that."""
+    def _change(self, run_id: str, change: Callable[[TinyDB, Places], bool]) -> bool:
+        """Apply `change` to a run's rows, given where they are; write them if it returns True, and return that."""
         with self._locked():
-            staged = _Staged(self._read())
-            changed = change(staged.db)
+            tables = self._storage.read_around(run_id) if isinstance(self._storage, AtomicStorage) else self._read()
+            staged = _Staged(tables)
+            changed = change(staged.db, _places(tables, run_id))
             if changed:
                 self._storage.write(staged.tables)
             return changed
@@ -215,6 +222,15 @@ def _table_of(role: str) -> str:
     if role not in TABLES:
         raise ValueError(f"role must be one of {', '.join(TABLES)}, got {role!r}")
     return TABLES[role]
+
+
+def _places(tables: Tables, run_id: str) -> Places:
+    """Return the numbers of a run's rows in each table that has any."""
+    found = {
+        name: [int(number) for number, row in tables.get(name, {}).items() if type(row) is dict and row["id"] == run_id]
+        for name in TABLES.values()
+    }
+    return {name: numbers for name, numbers in found.items() if numbers}
 
 
 def _replacing(row: Row) -> Callable[[MutableMapping[Any, Any]], None]:

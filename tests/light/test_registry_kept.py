@@ -102,6 +102,39 @@ class TestChanged:
         assert orjson.loads(registry.path.read_bytes())["_default"] == {"1": {"somebody": "else's"}}
 
 
+class TestWrites:
+    def test_a_run_that_others_name_is_changed_alone(self, registry: Registry) -> None:
+        registry.put(row("t", "student", teacher="a", note='"id":"a"'))
+        lines = registry.path.read_bytes().splitlines()
+        registry.update("a", epoch=5)
+        after = registry.path.read_bytes().splitlines()
+        assert [old == new for old, new in zip(lines, after, strict=True)].count(False) == 1
+        assert [r["epoch"] for r in registry.rows()] == [5, None, None, None]
+
+    def test_new_rows_get_numbers_that_no_row_has(self, registry: Registry) -> None:
+        registry.remove("a")
+        registry.put(row("c"))
+        registry.put(row("d"))
+        assert list(orjson.loads(registry.path.read_bytes())["teachers"]) == ["2", "3", "4"]
+
+    def test_every_row_with_the_id_is_changed(self, registry: Registry) -> None:
+        with TinyDB(registry.path) as db:
+            db.table("teachers").insert(row("s"))
+            db.table("teachers").insert(row("s"))
+        registry.put(row("s", "student", epoch=4))
+        assert [(r["id"], r["epoch"]) for r in registry.rows()] == [("a", None), ("b", None), ("s", 4)]
+
+    @pytest.mark.parametrize("keep", [0, 1, 40, -1, -2])
+    def test_a_truncated_file_is_not_written_over(self, registry: Registry, keep: int) -> None:
+        text = registry.path.read_bytes()[:keep]
+        registry.path.write_bytes(text)
+        with pytest.raises(RegistryDamaged):
+            registry.update("a", epoch=1)
+        with pytest.raises(RegistryDamaged):
+            registry.put(row("c"))
+        assert registry.path.read_bytes() == text
+
+
 class TestBadFiles:
     def test_gone_and_back_again(self, registry: Registry) -> None:
         make_old(registry.path)

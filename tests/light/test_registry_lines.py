@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry import TABLES
-from registry.lines import RowLines, encode
+from registry.lines import RowLines, encode, read_around
 
 Tables = dict[str, dict[str, dict[str, Any]]]
 
@@ -104,3 +104,25 @@ def test_any_other_layout_is_left_to_a_parser(text: bytes) -> None:
 def test_a_number_that_stands_twice_counts_as_for_a_parser() -> None:
     text = b'{"teachers":{\n"1":{"id":"a"},\n"1":{"id":"b"}\n}}'
     assert rows_of(RowLines(), text) == parsed(text) == {"teachers": [{"id": "b"}]}
+
+
+class TestReadAround:
+    @settings(max_examples=50, deadline=None)
+    @given(_TABLES, st.data())
+    def test_what_was_not_touched_is_written_as_it_was(self, tables: Tables, data: st.DataObject) -> None:
+        text = encode(tables)
+        ids = [row["id"] for table in tables.values() for row in table.values()]
+        found = read_around(text, data.draw(st.sampled_from([*ids, "nobody"])))
+        assert found is not None
+        assert encode(found) == text
+
+    def test_only_the_run_s_own_rows_are_parsed(self) -> None:
+        tables = two_teachers() | {"students": {"1": {"id": "s", "teacher": "a"}, "2": {"id": "a"}}}
+        found = read_around(encode(tables), "a")
+        assert found is not None
+        assert {(name, n) for name, table in found.items() for n, row in table.items() if isinstance(row, dict)} == {
+            ("teachers", "1"), ("students", "2"),
+        }  # fmt: skip
+
+    def test_any_other_layout_is_left_to_a_parser(self) -> None:
+        assert read_around(orjson.dumps(two_teachers()), "a") is None
