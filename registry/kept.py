@@ -26,6 +26,7 @@ class KeptRows:
     def __init__(self, storage: AtomicStorage) -> None:
         self._storage = storage
         self._lines = RowLines()
+        self._first: tuple[bytes, Mapping[str, Sequence[Entry]]] | None = None  # what `_lines` has not seen yet
         self._kept: tuple[Mark | None, Sorted] | None = None
 
     def rows(self) -> Sorted:
@@ -44,8 +45,17 @@ class KeptRows:
         return found
 
     def _entries(self, data: bytes) -> Mapping[str, Sequence[Entry]]:
-        found = self._lines.read(data)
-        return entries_of(sound(parse(data, self._storage.path), self._storage.path)) if found is None else found
+        if self._kept is None:  # most processes read once: parsed whole, which takes least
+            found: Mapping[str, Sequence[Entry]] = self._parsed(data)
+            self._first = data, found
+            return found
+        first, self._first = self._first, None
+        if first is not None:
+            self._lines.learn(*first)
+        return self._lines.read(data) or self._parsed(data)
+
+    def _parsed(self, data: bytes) -> Mapping[str, Sequence[Entry]]:
+        return entries_of(sound(parse(data, self._storage.path), self._storage.path))
 
 
 def sort(entries: Mapping[str, Sequence[Entry]]) -> Sorted:

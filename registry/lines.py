@@ -1,7 +1,7 @@
 """The registry's text: one row a line, so that whoever reads it again, or changes one row, parses only that line."""
 
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -47,6 +47,16 @@ class RowLines:
 
     def __init__(self) -> None:
         self._known: dict[bytes, Entry] = {}
+
+    def learn(self, data: bytes, entries: Mapping[str, Sequence[Entry]]) -> None:
+        """Take over the rows that were parsed from a text."""
+        found = _split(data, ())
+        if found is not None:
+            self._known = {
+                found.lines[at]: entry
+                for name in found.tables.keys() & entries.keys()
+                for at, entry in zip(found.tables[name].values(), entries[name], strict=True)
+            }
 
     def read(self, data: bytes) -> dict[str, list[Entry]] | None:
         """Return the rows of each table, or None where the text is not one row a line or a row is not sound."""

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry import TABLES
-from registry.lines import RowLines, encode, read_around
+from registry.lines import RowLines, encode, entries_of, read_around
 
 Tables = dict[str, dict[str, dict[str, Any]]]
 
@@ -79,6 +79,21 @@ def test_lines_that_stayed_give_the_same_objects() -> None:
     assert after["teachers"][1] == {"id": "b", "epoch": 2}
     assert before["teachers"][1] == {"id": "b", "epoch": 1}
     assert after["students"] == [{"id": "s"}]
+
+
+@settings(max_examples=50, deadline=None)
+@given(_TABLES, st.integers(0, 30))
+def test_rows_that_were_parsed_whole_are_taken_over(tables: Tables, number: int) -> None:
+    text, lines = encode(tables), RowLines()
+    entries = entries_of(orjson.loads(text))
+    lines.learn(text, entries)
+    known = {id(entry.row) for table in entries.values() for entry in table}
+    tables.setdefault("teachers", {}).setdefault(str(number), {"id": "new"})
+    found = lines.read(encode(tables))
+    assert found is not None
+    assert {name: [entry.row for entry in table] for name, table in found.items()} == parsed(encode(tables))
+    rows = [entry.row for name in TABLES.values() for entry in found.get(name, ())]
+    assert sum(id(row) not in known for row in rows) <= 2  # the new one, and the one that a comma now follows
 
 
 @pytest.mark.parametrize(
