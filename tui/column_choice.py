@@ -49,7 +49,10 @@ def all_columns(usual: Sequence[Column], rows: Iterable[Row]) -> list[Column]:
 
 
 def chosen_columns(usual: Sequence[Column], titles: Sequence[str]) -> Sequence[Column]:
-    """Return the columns of these titles; of those that do not fit a table the last ones are left out first.
+    """Return the columns of these titles.
+
+    A narrow table leaves out the usual ones as it always does, and the added ones after them; once the usual ones were
+    put in another order, the last ones first.
 
     Args:
         usual: What the table shows where no titles are given.
@@ -61,8 +64,16 @@ def chosen_columns(usual: Sequence[Column], titles: Sequence[str]) -> Sequence[C
     found = [column for title in titles if (column := _column(title, known)) is not None]
     if not any(column.title == FIXED for column in found):
         found.insert(0, known[FIXED])
+    return _with_priorities(found, [column.title for column in usual])
+
+
+def _with_priorities(columns: Sequence[Column], usual: Sequence[str]) -> tuple[Column, ...]:
+    places = [usual.index(column.title) for column in columns if column.title in usual]
+    if places == sorted(places):
+        return tuple(column if column.title in usual else replace(column, priority=1) for column in columns)
     return tuple(
-        replace(column, priority=0 if column.title == FIXED else position + 1) for position, column in enumerate(found)
+        replace(column, priority=0 if column.title == FIXED else position + 1)
+        for position, column in enumerate(columns)
     )
 
 

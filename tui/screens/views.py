@@ -129,12 +129,12 @@ def view_text(view: View) -> str:
 
 
 def _parts(view: View) -> Iterator[str]:
-    title = TITLES.get(view.role, view.role)
-    yield f"{title}, tree" if view.role == ROLES[0].name and not view.is_flat else title
+    is_tree = view.role == ROLES[0].name and not view.is_flat
+    yield "tree" if is_tree else TITLES.get(view.role, view.role).lower()
     if view.filter:
-        yield f"filter {view.filter}"
+        yield view.filter
     if view.sort_by:
-        yield f"by {view.sort_by}{', largest first' if view.descending else ''}"
+        yield f"{'▼' if view.descending else '▲'} {view.sort_by}"
     if view.columns:
         yield f"{len(view.columns)} columns"
 

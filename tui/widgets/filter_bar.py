@@ -92,6 +92,14 @@ class FilterBar(Vertical):
         """Offer other words when the cursor moves."""
         self.watch(self.input, "selection", self._offer_words, init=False)
 
+    def on_descendant_focus(self) -> None:
+        """Show what helps while one types."""
+        self.add_class("-typing")
+
+    def on_descendant_blur(self) -> None:
+        """Show the filter only."""
+        self.remove_class("-typing")
+
     @property
     def input(self) -> Input:
         """The input."""
@@ -182,7 +190,10 @@ class FilterBar(Vertical):
         match = _POSITION.match(text)
         position = int(match[2]) if match else 1
         told = text[match.start(1) :] if match else text
-        self.set_class(position > len(typed.rstrip()), "-unfinished")
+        is_unfinished = position > len(typed.rstrip())
+        if is_unfinished:  # the words under it say what may come
+            told = told.partition(". ")[0]
+        self.set_class(is_unfinished, "-unfinished")
         self.add_class("-fault")
         column = max(0, position - 1 - self.input.scroll_offset.x)
         line = self.query_one("#filter-error", Line)
