@@ -85,7 +85,7 @@ class ManyActions(RunActions):
         word = f"delete {len(runs)}" + (" force" if heirs else "")
         text = f"{named(runs)}\nTheir weights, events and logs are removed for good."
         if heirs:
-            text += f" {heirs_text(heirs)} that are not marked came from them and would be left without their teacher."
+            text += f" Not marked, and left without their teacher: {heirs_text(heirs)}."
 
         def answered(is_sure: bool | None) -> None:
             if is_sure:

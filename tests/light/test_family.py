@@ -98,7 +98,7 @@ def test_an_error_of_ours_is_no_fault_of_a_run() -> None:
         on_each(["a", "b"], act, at_once=2)
 
 
-@pytest.mark.parametrize("width", range(0, 40))
+@pytest.mark.parametrize("width", range(40))
 def test_a_name_that_is_cut_keeps_its_end(width: int) -> None:
     for text in ("wrn_16_1_digits_trial_1_3fa8c0de", "日本語の名前がとても長いです_3fa8c0de", "short"):
         cut = fit_ends(text, width)
