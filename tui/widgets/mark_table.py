@@ -86,7 +86,8 @@ class MarkTable(RunTable):
             first, start, before = str(row["id"]), self.cursor, list(self._marks)
         self.cursor += rows
         low, high = sorted((start, self.cursor))
-        self._marks.replace([*before, *(str(row["id"]) for row in self.rows[low : high + 1])])
+        passed = [str(row["id"]) for row in self.rows[low : high + 1] if not self.is_shown_for_others(row)]
+        self._marks.replace([*before, *passed])
         self._range = first, str(self.rows[self.cursor]["id"]), before
         self._say_changed(None)
 
