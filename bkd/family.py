@@ -19,12 +19,9 @@ def parents(rows: Iterable[Row]) -> dict[str, str | None]:
     Args:
         rows: Rows of runs; those of experiments are passed over.
     """
-    related = {str(row["id"]): row for row in rows if row.get("role") in RELATED}
-    teachers = {run_id for run_id, row in related.items() if row["role"] == "teacher"}
-    found: dict[str, str | None] = {}
-    for run_id, row in related.items():
-        parent = row.get("teacher")
-        found[run_id] = parent if parent in teachers else None
+    rows = [row for row in rows if row.get("role") in RELATED]
+    teachers = {row["id"] for row in rows if row["role"] == "teacher"}
+    found = {str(row["id"]): parent if (parent := row.get("teacher")) in teachers else None for row in rows}
     _cut_circles(found)
     return found
 
@@ -32,7 +29,10 @@ def parents(rows: Iterable[Row]) -> dict[str, str | None]:
 def _cut_circles(found: dict[str, str | None]) -> None:
     """Let a run that would come out above itself hang under nothing."""
     ends: set[str | None] = {None}
-    for run_id in found:
+    for run_id, parent in found.items():
+        if parent in ends:
+            ends.add(run_id)
+            continue
         path: dict[str, None] = {}
         at: str | None = run_id
         while at is not None and at not in ends and at not in path:
@@ -48,8 +48,13 @@ def below(rows: Iterable[R], parent_of: Mapping[str, str | None]) -> dict[str | 
     found: dict[str | None, list[R]] = {}
     for row in rows:
         run_id = row["id"]
-        if run_id in parent_of:
-            found.setdefault(parent_of[run_id], []).append(row)
+        if run_id not in parent_of:
+            continue
+        parent = parent_of[run_id]
+        if parent in found:
+            found[parent].append(row)
+        else:
+            found[parent] = [row]
     return found
 
 

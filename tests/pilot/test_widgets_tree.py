@@ -5,9 +5,9 @@ from textual.app import ComposeResult
 
 from bkd.family import parents
 from tui.theme import ThemedApp
-from tui.widgets.branches import branches
 from tui.widgets.columns import Column
 from tui.widgets.folds import MOST, Folds
+from tui.widgets.outline import outline
 from tui.widgets.tree_table import TreeTable
 
 COLUMNS = (
@@ -195,9 +195,24 @@ async def test_only_rows_in_view_are_formatted():
 
 
 def test_a_row_without_its_parent_is_left_out_and_folded_ones_are_counted_at_any_depth():
-    found = branches(ROWS[:4], parents(ROWS), lambda run_id: run_id == "t1")
-    assert [(branch.row["id"], branch.below) for branch in found] == [("t1", 3)]
-    assert [branch.row["id"] for branch in branches(ROWS[1:], parents(ROWS), lambda run_id: False)] == ["t2"]
+    found = outline(ROWS[:4], parents(ROWS), lambda run_id: run_id == "t1")
+    assert [row["id"] for row in found.rows] == ["t1"]
+    assert found.num_below(0) == 3
+    assert [row["id"] for row in outline(ROWS[1:], parents(ROWS), lambda run_id: False).rows] == ["t2"]
+
+
+@pytest.mark.parametrize("sort_by", [None, "Acc"])
+async def test_newer_rows_take_their_runs_places(sort_by):
+    app = TreeApp()
+    async with app.run_test(size=(60, 12)):
+        table = app.table
+        table.sort_by = sort_by
+        table.select("s2")
+        table.swap_rows({"s2": ROWS[3] | {"name": "new", "acc": 0.7}})
+        assert table.selected_row["name"] == "new"
+        assert any("└── new" in name for name in names(table))
+        table.set_rows(list(table._given))
+        assert any("└── new" in name for name in names(table))
 
 
 @pytest.mark.parametrize("is_all", [False, True])

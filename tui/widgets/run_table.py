@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -197,6 +197,19 @@ class RunTable(ScrollView, can_focus=True):
         self._given = rows
         self._arrange()
 
+    def swap_rows(self, changed: Mapping[str, Row]) -> None:
+        """Replace rows by newer ones of the same runs.
+
+        Args:
+            changed: The newer rows by id.
+        """
+        self._given = [changed.get(row["id"], row) for row in self._given]
+        if self.sort_by is None:
+            self._put_in_place(changed)
+            self.repaint_changed()
+        else:
+            self._arrange()
+
     def set_empty(self, text: str) -> None:
         """Replace the text that stands where there are no rows."""
         self._empty = text
@@ -261,6 +274,10 @@ class RunTable(ScrollView, can_focus=True):
     def _in_order(self) -> Sequence[Row]:
         """Return the given rows as they are to be shown."""
         return ordered(self._given, self.columns, self.sort_by, self.descending)
+
+    def _put_in_place(self, changed: Mapping[str, Row]) -> None:
+        """Show newer rows of runs that stay where they are."""
+        self._rows = [changed.get(row["id"], row) for row in self._rows]
 
     def _index_of_selected(self) -> int | None:
         """Return where the cursor's run is now."""

@@ -16,11 +16,11 @@ from tui.column_choice import chosen_columns
 from tui.messages import Row
 from tui.roles import NO_MATCH, ROLES, Role
 from tui.tree_columns import TREE
-from tui.widgets.branches import Parents
 from tui.widgets.columns import Column
 from tui.widgets.folds import Folds
 from tui.widgets.mark_table import MarkTable
 from tui.widgets.marks import Marks
+from tui.widgets.outline import Parents
 from tui.widgets.tree_table import TreeTable
 
 ROLE = {role.name: role for role in ROLES}
@@ -144,12 +144,18 @@ class RunTables(Vertical):
             matches: Whether a run is to be shown.
             is_filtered: Whether one may be out of view.
         """
-        if rows is not self._rows:
+        changed = None if is_filtered or self._is_filtered else _changed(self._rows, rows)
+        if changed is None:
             self._parents = None
         self._rows, self._is_filtered = rows, is_filtered
         self._found = [row for row in rows if matches(row)] if is_filtered else rows
+        is_up_to_date = self.role not in self._stale
         self._stale = set(ROLE)
-        self._bring_up_to_date(self.role)
+        if changed is not None and is_up_to_date:
+            self._stale.discard(self.role)
+            self.query_one(f"#{ROLE[self.role].table_id}", MarkTable).swap_rows(changed)
+        else:
+            self._bring_up_to_date(self.role)
         in_all = Counter(row.get("role") for row in rows)
         found = Counter(row.get("role") for row in self._found) if is_filtered else in_all
         return [(found[role], in_all[role]) for role in ROLE]
@@ -196,6 +202,16 @@ class RunTables(Vertical):
         kept = with_ancestors(found, self._parents)
         rows = [row for row in reversed(self._rows) if row["id"] in kept]
         table.set_tree(_lone_last(rows, self._parents), self._parents, kept - found, self._found_folds)
+
+
+def _changed(before: Sequence[Row], now: Sequence[Row]) -> dict[str, Row] | None:
+    """Return the rows that are others than before, by id; None if runs came, went, or hang elsewhere."""
+    if len(before) != len(now):
+        return None
+    pairs = [(old, new) for old, new in zip(before, now, strict=True) if old is not new]
+    if any(old.get(key) != new.get(key) for old, new in pairs for key in ("id", "role", "teacher")):
+        return None
+    return {str(new["id"]): new for _, new in pairs}
 
 
 def _lone_last(rows: list[Row], parents_of: Parents) -> list[Row]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
 
 from bkd.text import count
-from tui.widgets.branches import LEVEL_CELLS, Branch, Parents, branches
 from tui.widgets.columns import Column, Placed, Row
 from tui.widgets.folds import Folds
 from tui.widgets.mark_table import MarkTable
 from tui.widgets.marks import Marks
+from tui.widgets.outline import LEVEL_CELLS, OPEN, Outline, Parents, outline
 from tui.widgets.run_lines import Cell, row_cells
 from tui.widgets.run_table import RunMessage
 
@@ -53,7 +54,7 @@ class TreeTable(MarkTable):
         self._tree_column = tree_column
         self._parents: Parents | None = None
         self._muted: Collection[str] = frozenset()
-        self._branches: list[Branch] = []
+        self._outline: Outline | None = None  # of a tree; its rows are the table's
         self.folds = Folds()
 
     def set_flat(self, rows: Sequence[Row]) -> None:
@@ -90,44 +91,40 @@ class TreeTable(MarkTable):
 
     def action_fold(self) -> None:
         """Fold the run under the cursor; one that is folded or has nothing under it: go to its parent."""
-        branch = self._branch()
-        if branch is None or self._parents is None:
+        if self._outline is None or self._parents is None or not self.rows:
             return
-        if branch.below and not branch.is_folded:
-            self._set_fold(branch, is_folded=True)
-        elif (parent := self._parents.get(branch.row["id"])) is not None:
+        if self._outline.has_heirs(self.cursor) and not self._outline.is_folded(self.cursor):
+            self._set_fold(is_folded=True)
+        elif (parent := self._parents.get(self.rows[self.cursor]["id"])) is not None:
             self.select(parent)
 
     def action_unfold(self) -> None:
         """Unfold the run under the cursor; one that is unfolded: go to the first run under it."""
-        branch = self._branch()
-        if branch is not None and branch.is_folded:
-            self._set_fold(branch, is_folded=False)
-        elif branch is not None and branch.below:
+        if self._outline is None or not self.rows:
+            return
+        if self._outline.is_folded(self.cursor):
+            self._set_fold(is_folded=False)
+        elif self._outline.has_heirs(self.cursor):
             self.cursor += 1
 
     def action_fold_all(self) -> None:
         """Fold all runs, or unfold them if none that has others under it is unfolded."""
-        if self.is_tree:
-            self.folds.set_all(is_folded=any(branch.below and not branch.is_folded for branch in self._branches))
+        if self._outline is not None:
+            self.folds.set_all(is_folded=any(OPEN in guides for guides in self._outline.guides))
             self._folds_changed(None)
 
     def row_clicked(self, row: int, x: int, event: events.Click) -> None:
         """Fold or unfold a run whose sign was clicked."""
-        branch = self._branches[row] if self._branches else None
-        sign = self._sign_start(branch)
-        if branch is not None and branch.below and sign is not None and sign <= x < sign + LEVEL_CELLS:
+        if self._outline is not None and self._outline.has_heirs(row) and x in self._sign_cells(row):
             self.cursor = row
-            self._set_fold(branch, is_folded=not branch.is_folded)
+            self._set_fold(is_folded=not self._outline.is_folded(row))
         else:
             super().row_clicked(row, x, event)
 
-    def _branch(self) -> Branch | None:
-        return self._branches[self.cursor] if self._branches else None
-
-    def _set_fold(self, branch: Branch, *, is_folded: bool) -> None:
-        self.folds.set(str(branch.row["id"]), is_folded=is_folded)
-        self._folds_changed(str(branch.row["id"]))
+    def _set_fold(self, *, is_folded: bool) -> None:
+        run_id = str(self.rows[self.cursor]["id"])
+        self.folds.set(run_id, is_folded=is_folded)
+        self._folds_changed(run_id)
 
     def _folds_changed(self, run_id: str | None) -> None:
         self._arrange()
@@ -145,11 +142,14 @@ class TreeTable(MarkTable):
     def _in_order(self) -> Sequence[Row]:
         """Return the rows in view: of a tree those that no fold hides."""
         rows = super()._in_order()
-        self._branches = []
-        if self._parents is None:
-            return rows
-        self._branches = branches(rows, self._parents, self.folds.is_folded)
-        return [branch.row for branch in self._branches]
+        self._outline = None if self._parents is None else outline(rows, self._parents, self.folds.is_folded)
+        return rows if self._outline is None else self._outline.rows
+
+    def _put_in_place(self, changed: Mapping[str, Row]) -> None:
+        """Show newer rows of runs that stay where they are."""
+        super()._put_in_place(changed)
+        if self._outline is not None:
+            self._outline = replace(self._outline, rows=self.rows)
 
     def _index_of_selected(self) -> int | None:
         """Return where the cursor's run is now, or the nearest run in view that it hangs under."""
@@ -161,36 +161,38 @@ class TreeTable(MarkTable):
 
     def _cells(self, row: int) -> list[Cell]:
         """Put guides before a name, and the number of folded runs after it."""
-        if not self._branches:
+        if self._outline is None:
             return super()._cells(row)
-        branch = self._branches[row]
-        is_muted = branch.row["id"] in self._muted
-        cells = row_cells(self._placed, branch.row, is_cursor=row == self.cursor, is_muted=is_muted)
-        tone = None if row == self.cursor else "muted"
-        found: list[Cell] = []
-        for cell in cells:
-            is_name = cell.placed.column.title == self._tree_column
-            found += _with_guides(cell, branch, tone) if is_name else [cell]
-        return found
+        run, is_cursor = self.rows[row], row == self.cursor
+        cells = row_cells(self._placed, run, is_cursor=is_cursor, is_muted=run["id"] in self._muted)
+        at = next((i for i, cell in enumerate(cells) if cell.placed.column.title == self._tree_column), None)
+        if at is not None:
+            below = self._outline.num_below(row) if self._outline.is_folded(row) else 0
+            tone = None if is_cursor else "muted"
+            cells[at : at + 1] = _with_guides(cells[at], self._outline.guides[row], below, tone)
+        return cells
 
-    def _sign_start(self, branch: Branch | None) -> int | None:
-        """Return the cell of a run's fold sign; None where the column of the tree does not fit."""
+    def _sign_cells(self, row: int) -> range:
+        """Return the cells of a row's fold sign; none where the column of the tree does not fit."""
         placed = next((placed for placed in self._placed if placed.column.title == self._tree_column), None)
-        return None if placed is None or branch is None else placed.start + len(_guides(branch, placed)) - LEVEL_CELLS
+        if placed is None or self._outline is None:
+            return range(0)
+        end = placed.start + len(_cut_guides(self._outline.guides[row], placed.width))
+        return range(end - LEVEL_CELLS, end)
 
 
-def _guides(branch: Branch, placed: Placed) -> str:
-    """Return a run's guides, of one that hangs very deep the last."""
-    return branch.guides[-max(LEVEL_CELLS, placed.width - LEAST_NAME_CELLS) :]
+def _cut_guides(guides: str, width: int) -> str:
+    """Return the guides of a name in a column, of a run that hangs very deep the last ones."""
+    return guides[-max(LEVEL_CELLS, width - LEAST_NAME_CELLS) :]
 
 
-def _with_guides(cell: Cell, branch: Branch, tone: str | None) -> list[Cell]:
-    """Split a name's cell in guides, name and number of folded runs."""
+def _with_guides(cell: Cell, guides: str, below: int, tone: str | None) -> list[Cell]:
+    """Split a name's cell in guides, name and the number of runs that are folded away below it."""
     column, start, width = cell.placed
-    guides = _guides(branch, cell.placed)
+    guides = _cut_guides(guides, width)
     number = ""
-    if branch.is_folded:
-        number = count(branch.below, "run") if width >= WORDY_CELLS else f"+{branch.below}"
+    if below:
+        number = count(below, "run") if width >= WORDY_CELLS else f"+{below}"
     room = width - len(guides) - (len(number) + 1 if number else 0)
     cells = [
         Cell(Placed(column, start, len(guides)), guides, tone),
