@@ -56,6 +56,7 @@ class HomeScreen(TablesScreen):
         super().__init__()
         self.store = store
         self._watch = RowWatch(store)
+        self._at_work = 0
         self._wanted: str | None = None  # a run that was launched and is to be selected once it is listed
 
     def compose(self) -> ComposeResult:
@@ -108,13 +109,16 @@ class HomeScreen(TablesScreen):
             self._show_details()
 
     def _show_rows(self, rows: Sequence[Row]) -> None:
+        self._at_work = sum(row.get("status") in UNFINISHED for row in rows)
         self.show_rows(rows)
         if self._wanted is not None:
             self.select(self._wanted)
 
     def say_summary(self) -> None:
         """Say how many runs are at work, how many are marked, what is filtered, and where."""
-        text = summary_text(self.rows, len(self.marked), self.filter_text(), self.left_out_note(), str(self.store.root))
+        text = summary_text(
+            self._at_work, len(self.marked), self.filter_text(), self.left_out_note(), str(self.store.root)
+        )
         self.query_one("#summary", Line).say(text)
 
     def _say_error(self, text: str) -> None:
@@ -209,10 +213,9 @@ class HomeScreen(TablesScreen):
             self.notify(f"{run_id} was launched; it goes on without this app.", markup=False)
 
 
-def summary_text(rows: Sequence[Row], marked: int, filter_text: str, left_out: str, root: str) -> str:
+def summary_text(at_work: int, marked: int, filter_text: str, left_out: str, root: str) -> str:
     """Return what stands right of the tables' names: what is going on, and where."""
-    running = sum(row.get("status") in UNFINISHED for row in rows)
-    parts = [f"● {running} running"] if running else []
+    parts = [f"● {at_work} running"] if at_work else []
     parts += [f"{MARK} {marked} marked"] if marked else []
     parts += [f"filter: {clean(filter_text)}"] if filter_text else []
     parts += [left_out] if left_out else []

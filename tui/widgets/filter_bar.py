@@ -16,7 +16,7 @@ from textual.suggester import Suggester
 from textual.widgets import Input
 
 from bkd.errors import FilterError
-from bkd.text import clean
+from bkd.text import cell_width, clean
 from bkd.where import Predicate, compile_filter, complete, word_start
 from tui.widgets.line import Line
 from tui.widgets.word_menu import WordMenu
@@ -183,7 +183,7 @@ class FilterBar(Vertical):
 
     def _clear_fault(self) -> None:
         self.remove_class("-fault", "-unfinished")
-        self.query_one("#filter-error", Line).say(HINT, resizes=True)
+        self._say(HINT)
 
     def _say_fault(self, text: str, typed: str) -> None:
         """Say what is wrong under the character that is at fault; one that is only missing yet is no error."""
@@ -196,5 +196,10 @@ class FilterBar(Vertical):
         self.set_class(is_unfinished, "-unfinished")
         self.add_class("-fault")
         column = max(0, position - 1 - self.input.scroll_offset.x)
+        self._say(f"{' ' * min(column, max(0, self.size.width - 2))}{FAULT_SIGN} {told}")
+
+    def _say(self, text: str) -> None:
+        """Say something under the filter; the screen is laid out again only where it may take more than a line."""
         line = self.query_one("#filter-error", Line)
-        line.say(f"{' ' * min(column, max(0, self.size.width - 2))}{FAULT_SIGN} {told}", resizes=True)
+        width = line.size.width
+        line.say(text, resizes=not width or max(cell_width(text), cell_width(line.said)) > width)

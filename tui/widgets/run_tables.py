@@ -51,6 +51,7 @@ class RunTables(Vertical):
         self.marks = Marks()
         self._rows: Sequence[Row] = ()
         self._found: Sequence[Row] = ()
+        self._numbers: Counter[object] = Counter()  # of all rows, by role
         self._is_filtered = False
         self._parents: Parents | None = None  # found out when a tree is shown
         self._found_folds = Folds()  # while a filter is in force: what it found is not to be hidden
@@ -144,9 +145,13 @@ class RunTables(Vertical):
             matches: Whether a run is to be shown.
             is_filtered: Whether one may be out of view.
         """
-        changed = None if is_filtered or self._is_filtered else _changed(self._rows, rows)
+        changed = _changed(self._rows, rows)
         if changed is None:
             self._parents = None
+        if is_filtered or self._is_filtered:
+            changed = None  # which runs are in view may be others
+        if rows is not self._rows:
+            self._numbers = Counter(row.get("role") for row in rows)
         self._rows, self._is_filtered = rows, is_filtered
         self._found = [row for row in rows if matches(row)] if is_filtered else rows
         is_up_to_date = self.role not in self._stale
@@ -156,9 +161,8 @@ class RunTables(Vertical):
             self.query_one(f"#{ROLE[self.role].table_id}", MarkTable).swap_rows(changed)
         else:
             self._bring_up_to_date(self.role)
-        in_all = Counter(row.get("role") for row in rows)
-        found = Counter(row.get("role") for row in self._found) if is_filtered else in_all
-        return [(found[role], in_all[role]) for role in ROLE]
+        found = Counter(row.get("role") for row in self._found) if is_filtered else self._numbers
+        return [(found[role], self._numbers[role]) for role in ROLE]
 
     def unfold_found(self) -> None:
         """Have all that a filter finds in view: another one is in force."""
@@ -206,6 +210,8 @@ class RunTables(Vertical):
 
 def _changed(before: Sequence[Row], now: Sequence[Row]) -> dict[str, Row] | None:
     """Return the rows that are others than before, by id; None if runs came, went, or hang elsewhere."""
+    if before is now:
+        return {}
     if len(before) != len(now):
         return None
     pairs = [(old, new) for old, new in zip(before, now, strict=True) if old is not new]
