@@ -19,7 +19,7 @@ from tui.widgets.run_lines import Cell, row_cells
 from tui.widgets.run_table import RunMessage
 
 LEAST_NAME_CELLS = 10  # what guides leave of a name
-WORDY_CELLS = 44  # of the column, from which on the number of folded runs stands with its noun
+WORDY_CELLS = 40  # of the column, from which on the number of folded runs stands with its noun
 
 
 class TreeTable(MarkTable):
