@@ -55,6 +55,8 @@ async def test_columns_are_switched_moved_and_remembered(save: SaveRoot) -> None
         assert "From" not in heading(app)
     app = BkdApp(save.path)
     async with app.run_test(size=(100, 24)) as pilot:
+        await pilot.press("1")
+        await pilot.pause()
         assert "val/brier" not in heading(app), "the columns of one table are not another's"
         await pilot.press("2")
         assert heading(app)[:3] == ["val/brier", "Status", "Name"]
@@ -149,7 +151,7 @@ async def test_a_view_is_saved_shown_and_deleted(save: SaveRoot) -> None:
         await pilot.press("s", *"good", "enter", "escape")
     app = BkdApp(save.path)
     async with app.run_test(size=(100, 24)) as pilot:
-        assert home(app).tables.role == "teacher"
+        await pilot.press("1")
         await open_views(pilot)
         put_cursor(app, "good")
         await pilot.press("enter")
