@@ -332,7 +332,11 @@ class RunTable(ScrollView, can_focus=True):
 
     def _cells(self, row: int) -> list[Cell]:
         """Return what a row shows."""
-        return row_cells(self._placed, self._rows[row], is_cursor=row == self.cursor)
+        return row_cells(self._placed, self._shown_row(row), is_cursor=row == self.cursor)
+
+    def _shown_row(self, row: int) -> Row:
+        """Return a row as it is to be shown."""
+        return self._rows[row]
 
     def _style(self, tone: str) -> Style:
         """Return the style of a component class."""

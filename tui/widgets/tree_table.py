@@ -163,7 +163,7 @@ class TreeTable(MarkTable):
         """Put guides before a name, and the number of folded runs after it."""
         if self._outline is None:
             return super()._cells(row)
-        run, is_cursor = self.rows[row], row == self.cursor
+        run, is_cursor = self._shown_row(row), row == self.cursor
         cells = row_cells(self._placed, run, is_cursor=is_cursor, is_muted=run["id"] in self._muted)
         at = next((i for i, cell in enumerate(cells) if cell.placed.column.title == self._tree_column), None)
         if at is not None:
