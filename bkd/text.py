@@ -24,6 +24,7 @@ _ESCAPES = re.compile(
     re.VERBOSE,
 )
 _SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+_END_CELLS = 9  # of a name that is cut stay at least these: "_" and the run's id
 _SPACES = "\t\n\v\f\r\x85\u2028\u2029"
 
 
@@ -73,6 +74,15 @@ def fit(text: str, width: int, align: Align = "left") -> str:
         text = _cut(text, width - 1) + "…" if width > 0 else ""
         missing = max(0, width) - cell_width(text)
     return text + " " * missing if align == "left" else " " * missing + text
+
+
+def fit_ends(text: str, width: int) -> str:
+    """Return cleaned text in exactly `width` cells: where it is longer, its middle is cut, so that its end stays."""
+    if cell_width(text) <= width or width < 3:
+        return fit(text, width)
+    last = max(width // 2, min(_END_CELLS, width - 2))
+    end = _cut(text[::-1], last)[::-1]
+    return fit(_cut(text, width - 1 - last) + "…" + end, width)
 
 
 def _cut(text: str, width: int) -> str:

@@ -93,7 +93,7 @@ def _muted(row: Row) -> str:
 
 
 _STATUS = Column("Status", "status", 9, show=_status, tone=_tone)
-_NAME = Column("Name", "name", 31, grows=True)
+_NAME = Column("Name", "name", 31, grows=True, keeps_end=True)
 _EPOCH = Column("Epoch", progress, 7, show=str, align="right", priority=2)
 _ACC = Column("Acc", metric("acc"), 7, show=percent, align="right", priority=1)
 _TAIL = (

@@ -1,7 +1,7 @@
 """`bkd tree`: teachers with the students that came from them; repetitions on one line."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ import orjson
 from bkd.cli.common import Json, Save, open_store, print_json, single
 from bkd.cli.printing import accuracy, print_lines
 from bkd.errors import StorageError
+from bkd.family import below, parents
 from bkd.runfile import read_run
 from bkd.spec_defaults import chosen
 from bkd.stats import mean_interval
@@ -19,6 +20,7 @@ from bkd.text import clean, count, percent
 from registry import LISTED_FIELDS
 
 Row = dict[str, Any]
+Family = Mapping[str | None, list[Row]]
 
 _RUNNING = (
     "trial",
@@ -59,8 +61,8 @@ def tree(as_json: Json = False, save: Save = None) -> None:
     rows = store.rows()
     teachers = [row for row in rows if row.get("role") == "teacher"]
     students = [row for row in rows if row.get("role") == "student"]
-    known = {row["id"] for row in teachers}
-    orphans = [row for row in students if row.get("teacher") not in known]
+    family = below(rows, parents(rows))
+    orphans = _of_role("student", family.get(None, []))
     if as_json:
         print_json(
             {
@@ -71,7 +73,7 @@ def tree(as_json: Json = False, save: Save = None) -> None:
         return
     if not rows:
         click.echo(f"There are no runs in {clean(str(store.root))} yet. `bkd demo` makes some.", err=True)
-    nodes = [_teachers(store, group, rows) for group in groups(store, _made_from(None, rows))]
+    nodes = [_teachers(store, group, family) for group in groups(store, _of_role("teacher", family.get(None, [])))]
     if orphans:
         nodes.append(
             Node("Students whose teacher is gone", [_students(store, group) for group in groups(store, orphans)])
@@ -118,19 +120,16 @@ def _spec(store: Store, row: Row) -> dict[str, Any]:
 # ---- lines
 
 
-def _made_from(teacher: str | None, rows: list[Row]) -> list[Row]:
-    """Return the teachers that were made from a teacher; those from the data, or from a lost one, for None."""
-    teachers = [row for row in rows if row.get("role") == "teacher"]
-    known = {row["id"] for row in teachers}
-    return [row for row in teachers if (row.get("teacher") if row.get("teacher") in known else None) == teacher]
+def _of_role(role: str, rows: list[Row]) -> list[Row]:
+    return [row for row in rows if row.get("role") == role]
 
 
-def _teachers(store: Store, group: list[Row], rows: list[Row]) -> Node:
+def _teachers(store: Store, group: list[Row], family: Family) -> Node:
     nodes = [Node(f"{row['id']}  {_shared(store, row)}  {_trial(row)}  {_standing([row])}") for row in group]
     for row, node in zip(group, nodes, strict=True):
-        students = [s for s in rows if s.get("role") == "student" and s.get("teacher") == row["id"]]
-        node.below = [_students(store, g) for g in groups(store, students)]
-        node.below += [_teachers(store, g, rows) for g in groups(store, _made_from(row["id"], rows))]
+        heirs = family.get(row["id"], [])
+        node.below = [_students(store, g) for g in groups(store, _of_role("student", heirs))]
+        node.below += [_teachers(store, g, family) for g in groups(store, _of_role("teacher", heirs))]
     if len(nodes) == 1:
         return nodes[0]
     return Node(f"{_shared(store, group[0])}  {count(len(group), 'trial')}  {_standing(group)}", nodes)

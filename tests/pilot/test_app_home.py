@@ -41,7 +41,7 @@ async def test_first_screen_has_newest_run_first(save: SaveRoot) -> None:
     save.student("cccc0003", "aaaa0001")
     app = BkdApp(save.path)
     async with app.run_test(size=(80, 24)) as pilot:
-        assert ids(home(app).table) == ["bbbb0002", "aaaa0001"]
+        assert ids(home(app).table) == ["bbbb0002", "aaaa0001", "cccc0003"]
         await pilot.press("2")
         assert ids(home(app).table) == ["cccc0003"]
         assert "Students 1" in home(app).query_one("#tab-student", Line).said

@@ -20,23 +20,24 @@ class ConfirmScreen(ModalScreen[bool]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(False)", "Cancel")]
 
-    def __init__(self, question: str, warning: str, word: str) -> None:
+    def __init__(self, question: str, warning: str, word: str, *, kept: str = "the run") -> None:
         """Create the question.
 
         Args:
             question: What is to be done.
             warning: What that means.
             word: What is to be typed.
+            kept: What Escape keeps.
         """
         super().__init__()
-        self._question, self._warning, self.word = question, warning, word
+        self._question, self._warning, self.word, self._kept = question, warning, word, kept
 
     def compose(self) -> ComposeResult:
         """Lay out question, warning and answer."""
         with Vertical(classes="dialog -danger"):
             yield Line(clean(self._question), classes="title")
-            yield Line(clean(self._warning), id="warning")
-            yield Line(f"Type  {self.word}  and press Enter; Escape keeps the run.", id="prompt")
+            yield Line("\n".join(map(clean, self._warning.splitlines())), id="warning")
+            yield Line(f"Type  {self.word}  and press Enter; Escape keeps {self._kept}.", id="prompt")
             yield Input(placeholder=self.word, id="answer", compact=True)
 
     @on(Input.Submitted, "#answer")

@@ -40,6 +40,7 @@ class Column:
         align: Side of the texts.
         priority: Which columns a narrow table loses first: the largest number, of equal ones the rightmost. 0 stays.
         grows: Whether it takes the cells that are left over.
+        keeps_end: Whether a text that is too long loses its middle instead of its end.
         tone: The row's component class for this cell without its prefix ("running", "muted"), or None.
     """
 
@@ -50,6 +51,7 @@ class Column:
     align: Align = "left"
     priority: int = 0
     grows: bool = False
+    keeps_end: bool = False
     tone: Callable[[Row], str | None] | None = None
 
     def value_of(self, row: Row) -> Any:

@@ -10,7 +10,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from bkd.text import clean, fit
+from bkd.text import clean, fit, fit_ends
 from tui.widgets.columns import Placed, Row
 
 SORTED_UP, SORTED_DOWN = "▲", "▼"
@@ -35,12 +35,12 @@ def heading_cells(columns: Sequence[Placed], sort_by: str | None, descending: bo
     ]
 
 
-def row_cells(columns: Sequence[Placed], row: Row, is_cursor: bool) -> list[Cell]:
-    """Return a run's cells; under the cursor all have one colour."""
+def row_cells(columns: Sequence[Placed], row: Row, *, is_cursor: bool, is_muted: bool = False) -> list[Cell]:
+    """Return a run's cells; under the cursor all have one colour, and those of a muted run."""
     cells = []
     for placed in columns:
         column = placed.column
-        tone = column.tone(row) if column.tone and not is_cursor else None
+        tone = None if is_cursor else "muted" if is_muted else column.tone(row) if column.tone else None
         cells.append(Cell(placed, clean(column.show(column.value_of(row))), tone))
     return cells
 
@@ -57,7 +57,8 @@ def join_cells(cells: Sequence[Cell], width: int, base: Style, style_of: Callabl
     end = 0
     for (column, start, cells_wide), text, tone in ((c.placed, c.text, c.tone) for c in cells):
         pieces.append((" " * (start - end), base))
-        pieces.append((fit(text, cells_wide, column.align), style_of(tone) if tone else base))
+        text = fit_ends(text, cells_wide) if column.keeps_end else fit(text, cells_wide, column.align)
+        pieces.append((text, style_of(tone) if tone else base))
         end = start + cells_wide
     pieces.append((" " * (width - end), base))
     joined = [("".join(text for text, _ in run), style) for style, run in groupby(pieces, key=lambda piece: piece[1])]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -16,7 +16,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.widgets.columns import Column, Placed, Row, column_at, ordered, place
-from tui.widgets.run_lines import empty_text, heading_cells, join_cells, row_cells
+from tui.widgets.run_lines import Cell, empty_text, heading_cells, join_cells, row_cells
 from tui.widgets.visibility import is_in_view
 
 TONES = ("header", "sorted", "empty", "muted", "running", "done", "failed", "lost", "cursor")
@@ -138,9 +138,13 @@ class RunTable(ScrollView, can_focus=True):
         if offset.y == 0:
             self._sort_at(offset.x)
         elif (row := self.scroll_offset.y + offset.y - 1) < len(self._rows):
-            self.cursor = row
-            if event.chain == 2:
-                self.action_open()
+            self.row_clicked(row, offset.x, event)
+
+    def row_clicked(self, row: int, x: int, event: events.Click) -> None:
+        """Select the row, or open it."""
+        self.cursor = row
+        if event.chain == 2:
+            self.action_open()
 
     def action_move(self, rows: int) -> None:
         """Move the cursor by some rows."""
@@ -193,11 +197,36 @@ class RunTable(ScrollView, can_focus=True):
         self._given = rows
         self._arrange()
 
+    def swap_rows(self, changed: Mapping[str, Row]) -> None:
+        """Replace rows by newer ones of the same runs.
+
+        Args:
+            changed: The newer rows by id.
+        """
+        self._given = [changed.get(row["id"], row) for row in self._given]
+        if self.sort_by is None:
+            self._put_in_place(changed)
+            self.repaint_changed()
+        else:
+            self._arrange()
+
     def set_empty(self, text: str) -> None:
         """Replace the text that stands where there are no rows."""
         if text != self._empty:
             self._empty = text
             self.repaint_changed()
+
+    def set_columns(self, columns: Sequence[Column]) -> None:
+        """Show other columns."""
+        if tuple(columns) != self.columns:
+            self.columns = tuple(columns)
+            self._lay_out()
+            self._arrange()
+
+    def left_out(self) -> list[Column]:
+        """Return the columns that do not fit the present width."""
+        fitting = [placed.column for placed in place(self.columns, self.size.width)]
+        return [column for column in self.columns if column not in fitting]
 
     def select(self, run_id: str) -> bool:
         """Move the cursor to a run; return whether it is in the table."""
@@ -234,14 +263,26 @@ class RunTable(ScrollView, can_focus=True):
     def _arrange(self) -> None:
         """Order the given rows and find the selected one again."""
         was_in_view = self._cursor_in_view()
-        self._rows = ordered(self._given, self.columns, self.sort_by, self.descending)
-        at = self._index_of(self._selected)
+        self._rows = self._in_order()
+        at = self._index_of_selected()
         self.set_reactive(RunTable.cursor, self.validate_cursor(self.cursor if at is None else at))
         self.virtual_size = Size(1, len(self._rows) + 1)
         if was_in_view:
             self._scroll_to_cursor()
         self.repaint_changed()
         self._tell_selected()
+
+    def _in_order(self) -> Sequence[Row]:
+        """Return the given rows as they are to be shown."""
+        return ordered(self._given, self.columns, self.sort_by, self.descending)
+
+    def _put_in_place(self, changed: Mapping[str, Row]) -> None:
+        """Show newer rows of runs that stay where they are."""
+        self._rows = [changed.get(row["id"], row) for row in self._rows]
+
+    def _index_of_selected(self) -> int | None:
+        """Return where the cursor's run is now."""
+        return self._index_of(self._selected)
 
     def _index_of(self, run_id: str | None) -> int | None:
         """Return the row of a run, the one under the cursor first."""
@@ -284,11 +325,19 @@ class RunTable(ScrollView, can_focus=True):
             text = empty_text(self._empty, y - 2, self.size.width)
             return Strip([Segment(text, self._style("empty"))], self.size.width)
         elif row < len(self._rows):
-            cells = row_cells(self._placed, self._rows[row], is_cursor=row == self.cursor)
+            cells = self._cells(row)
         else:
             cells = []
         base = self._style("cursor") if self._rows and y > 0 and row == self.cursor else self.rich_style
         return join_cells(cells, self.size.width, base, self._style)
+
+    def _cells(self, row: int) -> list[Cell]:
+        """Return what a row shows."""
+        return row_cells(self._placed, self._shown_row(row), is_cursor=row == self.cursor)
+
+    def _shown_row(self, row: int) -> Row:
+        """Return a row as it is to be shown."""
+        return self._rows[row]
 
     def _style(self, tone: str) -> Style:
         """Return the style of a component class."""

@@ -47,8 +47,11 @@ class TableTab(Line):
 
     def say_count(self, shown: int, all_runs: int) -> None:
         """Show how many runs the table has, and how many a filter hides."""
-        number = f"{shown:,}" if shown == all_runs else f"{shown:,} of {all_runs:,}"
-        self.say(f" {self.role.key} {self.role.title} {number} ", resizes=True)
+        number = all_text = f"{all_runs:,}"
+        if shown != all_runs:  # as wide for any number, so that nothing has to move while a filter is typed
+            number = f"{shown:>{len(all_text)},} of {all_text}"
+        text = f" {self.role.key} {self.role.title} {number} "
+        self.say(text, resizes=len(text) != len(self.said))
 
     def on_click(self) -> None:
         """Ask for the table."""
