@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import ClassVar
@@ -14,13 +13,16 @@ from textual.screen import Screen
 
 from bkd.errors import BkdError
 from bkd.store import Store
+from tui.alerts import Alert, alert_named
 from tui.memory import Memory
 from tui.messages import TaskDone, Warned
 from tui.screens.home import HomeScreen
-from tui.theme import STYLES, ThemedApp
+from tui.terminal_mode import Colours
+from tui.theme import STYLES, ThemedApp, suitable_theme
 
 PARTS = ("app", "home", "run", "launch", "compare")  # of the style sheet
 NOTICE_S = 4.0
+THEME_KEY, ALERT_KEY = "theme", "alert"  # in the memory
 HOLD_S = 0.5
 
 
@@ -30,6 +32,8 @@ class BkdApp(ThemedApp):
     Args:
         save: The save root; unset: BKD_SAVE, else ./save.
         memory: What is remembered from start to start; unset: the user's own.
+        colours: How many colours to use.
+        alert: How the terminal is told of runs that end; unset: as remembered.
     """
 
     TITLE = "bkd"
@@ -38,17 +42,25 @@ class BkdApp(ThemedApp):
         Binding("question_mark", "show_help", "Help", key_display="?"),
     ]
 
-    def __init__(self, save: str | Path | None = None, memory: Memory | None = None) -> None:
-        super().__init__()
+    def __init__(
+        self, save: str | Path | None = None, memory: Memory | None = None, *, colours: Colours = Colours.AUTO,
+        alert: Alert | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(colours)
         self.memory = memory or Memory()
+        self.alert = alert or alert_named(self.memory.get(ALERT_KEY, ""))
+        self.theme = suitable_theme(self.terminal, self.get_theme(self.memory.get(THEME_KEY, ""))).name
         self.store = Store(save, warn=lambda text: self._warn(text))
         self.is_held = True  # nothing is painted before the first screen has its rows and its layout
-        if os.environ.get("SSH_CONNECTION"):
-            self.animation_level = "none"
 
     def get_default_screen(self) -> Screen[None]:
         """Return the home screen: the first thing that is painted."""
         return HomeScreen(self.store)
+
+    def watch_theme(self, theme: str) -> None:
+        """Remember a theme that was chosen."""
+        if self.is_running and not self.no_color:
+            self.memory.put(THEME_KEY, theme)
 
     def on_ready(self) -> None:
         """Paint as soon as the widgets know their sizes; Textual alone would paint three times on the way there."""
