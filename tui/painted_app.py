@@ -48,10 +48,12 @@ class PaintedApp(App[None]):
         self.painter.forget()
         self.screen.refresh()
 
-    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+    def _display(self, screen: Screen[object], renderable: RenderableType | CompositorUpdate | None) -> None:
         """Send what differs."""
-        if not isinstance(renderable, CompositorUpdate) or self._batch_count or self.is_inline:
+        if not isinstance(renderable, CompositorUpdate):
             super()._display(screen, renderable)
+            return
+        if self._batch_count:
             return
         driver = self._driver
         if self._running and not self._closed and not self.is_headless and driver is not None:
@@ -69,3 +71,9 @@ class PaintedApp(App[None]):
         self._driver.write(f"{sequence}\x1b[{cursor.y + 1};{cursor.x + 1}H")
         self._end_update()
         self._driver.flush()
+
+    def send(self, sequence: str) -> None:
+        """Send the terminal something that draws nothing."""
+        if sequence and self._driver is not None and not self.is_headless:
+            self._driver.write(sequence)
+            self._driver.flush()

@@ -28,7 +28,20 @@ GAP = 6
 
 SPAN_TO_ERASE = 4
 ERASE_LINE, ERASE_ALL = "\x1b[K", "\x1b[2J"
-FILLS = ("xterm", "tmux", "alacritty", "foot", "wezterm", "rxvt", "linux", "konsole", "vte", "gnome", "iterm", "ghostty")
+FILLS = (
+    "xterm",
+    "tmux",
+    "alacritty",
+    "foot",
+    "wezterm",
+    "rxvt",
+    "linux",
+    "konsole",
+    "vte",
+    "gnome",
+    "iterm",
+    "ghostty",
+)
 """Beginnings of TERM of terminals that erase with the background colour; others only with their own."""
 
 

@@ -126,7 +126,7 @@ SAFE = Theme(
         "state-lost": "#f0e442",
     },
 )
-"""Of colours that people who see red and green alike tell apart, after Okabe and Ito (2008), "Color universal design"."""
+"""Of colours that people who see red and green alike tell apart, after Okabe and Ito (2008), Color Universal Design."""
 
 ANSI = Theme(
     name="bkd-ansi",

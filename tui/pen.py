@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from math import dist
 from typing import NamedTuple
 
 from rich.color import Color, ColorSystem
@@ -10,6 +11,7 @@ from rich.style import Style
 
 CODES = ("1", "2", "3", "4", "5", "5", "7", "", "9")  # by the bits of Rich's attributes: bold, dim, italic ...
 DIM = "2"
+CUBE = (0, 95, 135, 175, 215, 255)  # levels of red, green and blue in colours 16 to 231
 SEEN_ON_BLANKS = frozenset({"4", "7", "9"})  # underlines, reversed and crossed out cells show without a letter, too
 GREY = 8  # "bright black"; in some palettes, Solarized's for one, it is the background
 
@@ -68,7 +70,20 @@ def _pen_of(bits: int, ink: Color | None, paper: Color | None, colours: ColorSys
 def _colour(colour: Color | None, colours: ColorSystem, *, is_ink: bool) -> str:
     if colour is None or colour.is_default:
         return ""
+    if colours is ColorSystem.EIGHT_BIT and colour.triplet is not None and colour.number is None:
+        return f"{38 if is_ink else 48};5;{nearest_of_256(*colour.triplet)}"
     return ";".join(colour.downgrade(colours).get_ansi_codes(foreground=is_ink))
+
+
+def nearest_of_256(red: int, green: int, blue: int) -> int:
+    """Return the number of the closest of the 256 colours; Rich takes dark blues and greys for black."""
+    levels = [min(range(6), key=lambda i, part=part: abs(CUBE[i] - part)) for part in (red, green, blue)]
+    grey = min(23, max(0, round(((red + green + blue) / 3 - 8) / 10)))
+    cube = tuple(CUBE[level] for level in levels)
+    parts = (red, green, blue)
+    if dist(cube, parts) <= dist((8 + 10 * grey,) * 3, parts):
+        return 16 + 36 * levels[0] + 6 * levels[1] + levels[2]
+    return 232 + grey
 
 
 @lru_cache(4096)

@@ -40,8 +40,8 @@ def need_terminal() -> None:
     Raises:
         BkdError: If there is no terminal, or one that cannot place text.
     """
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise BkdError(f"bkd tui needs a terminal, and standard input or output is none. {ANYWHERE}")
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):  # it draws on standard error
+        raise BkdError(f"bkd tui needs a terminal, and standard input, output or error is none. {ANYWHERE}")
     term = os.environ.get("TERM", "")
     if term in UNABLE_TERMS:
         raise BkdError(f"bkd tui needs a terminal that can place text, and TERM is {term or 'not set'}. {ANYWHERE}")

@@ -11,6 +11,7 @@ from tui.screens.confirm import ConfirmScreen
 from tui.screens.help import HelpScreen
 from tui.screens.home import HomeScreen
 from tui.widgets.filter_bar import FilterBar
+from tui.widgets.first_run import FirstRun
 from tui.widgets.line import Line
 from tui.widgets.run_table import RunTable
 
@@ -50,8 +51,8 @@ async def test_first_screen_has_newest_run_first(save: SaveRoot) -> None:
 async def test_empty_root_says_what_to_do(save: SaveRoot) -> None:
     app = BkdApp(save.path)
     async with app.run_test(size=(80, 24)):
-        shown = "\n".join(home(app).table.render_line(y).text for y in range(8))
-        assert "Press n" in shown
+        shown = home(app).query_one(FirstRun).query_one(Line).said
+        assert "n               train a teacher" in shown
         assert "bkd demo" in shown
 
 

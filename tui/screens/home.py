@@ -22,6 +22,7 @@ from tui.row_watch import RowWatch
 from tui.run_actions import RunActions
 from tui.widgets.detail_panel import DetailPanel
 from tui.widgets.filter_bar import FilterBar
+from tui.widgets.first_run import FirstRun
 from tui.widgets.key_bar import Key, KeyBar
 from tui.widgets.line import Line
 from tui.widgets.mark_table import MARK, MarkTable
@@ -94,6 +95,7 @@ class HomeScreen(RunActions):
             yield TableTabs()
             yield Line(id="summary")
         yield FilterBar(id="filter-bar")
+        yield FirstRun(self.store.root)
         with Horizontal(id="body"):
             yield RunTables()
             yield DetailPanel(self.store, id="details")
@@ -136,6 +138,9 @@ class HomeScreen(RunActions):
 
     def _show_rows(self, rows: Sequence[Row]) -> None:
         self.rows = rows
+        self.set_class(not rows, "-first-run")
+        if self.query_one(FirstRun).is_wanted(not rows):
+            self.table.focus()
         self.query_one(TableTabs).say_counts(self.tables.set_rows(rows, self._matches))
         self._say_summary()
         if self._wanted is not None:
