@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from bkd.runfile import UNFINISHED, Status
+from bkd.runfile import Status
 from bkd.text import clean, count, listed, percent
 from tui.messages import Row
 from tui.run_columns import metric
 
-TOLD = (Status.DONE, Status.FAILED, Status.LOST)
+TOLD = frozenset({Status.DONE, Status.FAILED, Status.LOST})
 """Ends that are told; whoever stopped a run knows."""
+
+ENDS = TOLD | {Status.STOPPED}
 
 MOST_NAMES = 3
 
@@ -33,7 +35,7 @@ class Endings:
         ended = []
         for row in rows:
             run_id = str(row["id"])
-            if row.get("status") in UNFINISHED:
+            if row.get("status") not in ENDS:
                 self._at_work.add(run_id)
             elif run_id in self._at_work:
                 ended.append(row)
