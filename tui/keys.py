@@ -22,7 +22,7 @@ TITLES = {
 """Headings of keys by the class that binds them; other classes are named after themselves."""
 
 EVERYWHERE = "Everywhere"
-NAMES = {"escape": "esc", "pageup": "page up", "pagedown": "page down", "space": "space", "tab": "tab"}
+NAMES = {"escape": "esc", "enter": "enter", "pageup": "page up", "pagedown": "page down", "space": "space", "tab": "tab"}
 
 
 class KeyGroup(NamedTuple):
@@ -50,12 +50,12 @@ def bindings_of(node: DOMNode) -> Iterator[tuple[type, Binding]]:
 
 def key_groups(screen: Screen[object]) -> list[KeyGroup]:
     """Return all keys that work on a screen."""
-    helps = {action: text for _, text, action in getattr(screen, "COMMAND_LIST", ())}
+    helps = {_inner(action): text for _, text, action in getattr(screen, "COMMAND_LIST", ())}
     groups: dict[str, dict[str, list[str]]] = {}
     for node in _nodes(screen):
         for owner, binding in bindings_of(node):
             title = EVERYWHERE if isinstance(node, App) else TITLES.get(owner.__name__, owner.__name__)
-            text = helps.get(binding.action) or binding.description
+            text = helps.get(_inner(binding.action)) or binding.description
             keys = groups.setdefault(title, {}).setdefault(text, [])
             if (key := binding.key_display or shown_key(binding.key)) not in keys:
                 keys.append(key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -13,8 +14,9 @@ from textual.widgets import Static
 
 from bkd.text import cell_width
 from tui.keys import key_groups
+from tui.widgets.line import Line
 
-MOST_KEY_CELLS = 22
+MOST_KEY_CELLS = 26
 GOES_ON = "What is launched here runs on its own: quitting, or losing the terminal, stops nothing."
 
 
@@ -35,12 +37,13 @@ class HelpScreen(ModalScreen[None]):
 
     def __init__(self, screen: Screen[object]) -> None:
         super().__init__()
-        self._text = help_text(screen)
+        self._table = help_table(screen)
 
     def compose(self) -> ComposeResult:
         """Lay out the list."""
         with VerticalScroll(classes="dialog -page"):
-            yield Static(self._text, markup=False)
+            yield Static(self._table)
+            yield Line(GOES_ON, classes="hint")
 
     def action_scroll(self, lines: int) -> None:
         """Scroll by lines."""
@@ -52,15 +55,18 @@ class HelpScreen(ModalScreen[None]):
         page.scroll_relative(y=round(pages * page.size.height), animate=False)
 
 
-def help_text(screen: Screen[object]) -> Text:
+def help_table(screen: Screen[object]) -> Table:
     """Return the list of a screen's keys."""
     groups = key_groups(screen)
-    cells = min(MOST_KEY_CELLS, max(cell_width(keys) for group in groups for keys, _ in group.keys))
-    text = Text()
-    for group in groups:
-        text.append(f"{group.title}\n", "bold")
+    cells = max(cell_width(keys) for group in groups for keys, _ in group.keys)
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(width=min(cells, MOST_KEY_CELLS))
+    table.add_column(ratio=1)
+    for number, group in enumerate(groups):
+        if number:
+            table.add_row()
+        table.add_row(Text(group.title, "bold underline"))
         for keys, meaning in group.keys:
-            text.append(f"  {keys:<{cells}}  ", "bold")
-            text.append(f"{meaning}\n")
-        text.append("\n")
-    return text.append(GOES_ON, "dim")
+            table.add_row(Text(keys, "bold"), Text(meaning))
+    table.add_row()
+    return table
