@@ -34,12 +34,13 @@ GATHER_S = 0.5
 
 APP_COMMANDS = (
     ("Help", "List the keys of this screen", "app.show_help"),
+    ("Quit", "Quit; runs go on", "app.quit"),
     ("Draw anew", "Repair the screen where something else has written on it", "app.redraw"),
     ("Alert: bell", "Ring the terminal's bell when runs end", "app.alert('bell')"),
     ("Alert: desktop notice", "Have the terminal show a notice (OSC 9) when runs end", "app.alert('osc9')"),
     ("Alert: off", "Tell of runs that end in the app only", "app.alert('off')"),
 )
-REPLACED = ("Keys", "Maximize", "Minimize")  # of Textual's commands: ? lists the keys, z shows one chart
+REPLACED = ("Keys", "Quit", "Maximize", "Minimize")  # of Textual's commands: ? lists the keys, z shows one chart
 ALERT_TEXTS = {
     Alert.OFF: "Runs that end are told of in the app only.",
     Alert.BELL: "Runs that end ring the terminal's bell.",

@@ -22,7 +22,14 @@ TITLES = {
 """Headings of keys by the class that binds them; other classes are named after themselves."""
 
 EVERYWHERE = "Everywhere"
-NAMES = {"escape": "esc", "enter": "enter", "pageup": "page up", "pagedown": "page down", "space": "space", "tab": "tab"}
+NAMES = {
+    "escape": "esc",
+    "enter": "enter",
+    "pageup": "page up",
+    "pagedown": "page down",
+    "space": "space",
+    "tab": "tab",
+}
 
 
 class KeyGroup(NamedTuple):

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from textwrap import wrap
 from typing import ClassVar
 
 from rich.color import ColorSystem
 from rich.console import RenderableType
+from rich.segment import Segment
 from textual import events
-from textual._compositor import CompositorUpdate
+from textual._compositor import CompositorUpdate, LayoutUpdate
 from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.geometry import Offset
+from textual.filter import Monochrome, NoColor
+from textual.geometry import Offset, Size
 from textual.screen import Screen
+from textual.strip import Strip
 
 from tui.painter import Painter
 from tui.remote_driver import remote_driver
+
+LEAST = Size(32, 6)
 
 
 class PaintedApp(App[None]):
@@ -32,6 +39,9 @@ class PaintedApp(App[None]):
 
     def __init__(self, colours: ColorSystem | None, *, is_remote: bool = False) -> None:
         super().__init__(driver_class=remote_driver() if is_remote else None)
+        self._filters = [
+            one for one in self._filters if not isinstance(one, Monochrome | NoColor)
+        ]  # the painter's work
         self.painter = Painter(colours, os.environ.get("TERM", ""))
         self._cursor: Offset | None = None  # where the terminal's cursor was put
 
@@ -57,7 +67,8 @@ class PaintedApp(App[None]):
             return
         driver = self._driver
         if self._running and not self._closed and not self.is_headless and driver is not None:
-            self._send(self.painter.paint(renderable, self.size))
+            update = too_small(self.size) if is_too_small(self.size) else renderable
+            self._send(self.painter.paint(update, self.size))
         self.post_display_hook()
 
     def _send(self, sequence: str) -> None:
@@ -77,3 +88,16 @@ class PaintedApp(App[None]):
         if sequence and self._driver is not None and not self.is_headless:
             self._driver.write(sequence)
             self._driver.flush()
+
+
+def is_too_small(size: Size) -> bool:
+    """Whether no screen can be read on a terminal."""
+    return size.width < LEAST.width or size.height < LEAST.height
+
+
+def too_small(size: Size) -> CompositorUpdate:
+    """Return what such a terminal shows instead."""
+    text = f"too small: {size.width}x{size.height}, bkd needs {LEAST.width}x{LEAST.height}"
+    lines = [*wrap(text, max(1, size.width)), *[""] * size.height][: size.height]
+    strips: list[Iterable[Strip]] = [[Strip([Segment(line)]).adjust_cell_length(size.width)] for line in lines]
+    return LayoutUpdate(strips, size.region)

@@ -178,6 +178,7 @@ MONO = Theme(
     error="ansi_default",
     variables={
         **dict.fromkeys(VARIABLES, "ansi_default"),
+        "muted": "ansi_bright_black",
         **_focus("ansi_default", "ansi_default"),
         "ansi-background": "ansi_black",
         "ansi-foreground": "ansi_white",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import dist
 from typing import NamedTuple
 
@@ -60,10 +60,10 @@ def pen_of(style: Style | None, colours: ColorSystem | None) -> Pen:
 @lru_cache(4096)
 def _pen_of(bits: int, ink: Color | None, paper: Color | None, colours: ColorSystem | None) -> Pen:
     attributes = [code for bit, code in enumerate(CODES) if code and bits & (1 << bit)]
-    if colours is None:
-        return _pen(tuple(attributes), "", "")
     if ink is not None and ink.number == GREY and (paper is None or paper.is_default):
         return _pen(tuple(dict.fromkeys([*attributes, DIM])), "", "")
+    if colours is None:
+        return _pen(tuple(attributes), "", "")
     return _pen(tuple(attributes), _colour(ink, colours, is_ink=True), _colour(paper, colours, is_ink=False))
 
 
@@ -77,13 +77,17 @@ def _colour(colour: Color | None, colours: ColorSystem, *, is_ink: bool) -> str:
 
 def nearest_of_256(red: int, green: int, blue: int) -> int:
     """Return the number of the closest of the 256 colours; Rich takes dark blues and greys for black."""
-    levels = [min(range(6), key=lambda i, part=part: abs(CUBE[i] - part)) for part in (red, green, blue)]
-    grey = min(23, max(0, round(((red + green + blue) / 3 - 8) / 10)))
-    cube = tuple(CUBE[level] for level in levels)
     parts = (red, green, blue)
+    cube = [min(CUBE, key=partial(_distance, part)) for part in parts]
+    grey = min(23, max(0, round((sum(parts) / 3 - 8) / 10)))
     if dist(cube, parts) <= dist((8 + 10 * grey,) * 3, parts):
-        return 16 + 36 * levels[0] + 6 * levels[1] + levels[2]
+        high, middle, low = map(CUBE.index, cube)
+        return 16 + 36 * high + 6 * middle + low
     return 232 + grey
+
+
+def _distance(one: int, other: int) -> int:
+    return abs(one - other)
 
 
 @lru_cache(4096)

@@ -45,6 +45,11 @@ class Terminal:
         os.waitpid(self.pid, 0)
         os.close(self.fd)
 
+    def resize(self, columns: int, rows: int) -> None:
+        """Take another size, as a window that is dragged does."""
+        self.screen.resize(rows, columns)
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
     def press(self, keys: bytes) -> None:
         """Type."""
         os.write(self.fd, keys)

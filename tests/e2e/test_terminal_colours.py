@@ -1,4 +1,4 @@
-"""What the app sends a terminal: no colours where none are wanted, few bytes over a network, a sentence to no terminal."""
+"""What the app sends a terminal: no colours where none are wanted, few bytes over a network, a sentence to none."""
 
 import os
 import re
@@ -16,7 +16,9 @@ FIRST_SCREEN_BYTES = 40_000
 COLOUR = re.compile(rb"\x1b\[[0-9;]*?(?<![0-9])(3[0-9]|4[0-9]|9[0-7]|10[0-7])(?![0-9])[0-9;]*m")
 ESCAPE, CTRL_P, DOWN = b"\x1b", b"\x10", b"\x1b[B"
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # of fork; the child execs at once
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*multi-threaded:DeprecationWarning"
+)  # of fork; the child execs at once
 
 
 class Recorded(Terminal):

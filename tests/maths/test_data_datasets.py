@@ -18,8 +18,8 @@ import pytest
 import torch
 
 from bkd.data import files
-from bkd.data.download import download
 from bkd.data.datasets import load_dataset
+from bkd.data.download import download
 from bkd.errors import DataMissing, SpecError, StorageError
 
 SPLIT_OF_DIGITS = "4d04e3a8"  # changes if any test image of the digits does

@@ -225,3 +225,23 @@ async def test_a_finished_run_is_not_said_to_be_stopping(save: SaveRoot) -> None
         await pilot.press("D")
         await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
         assert len(app._notifications) == 0
+
+
+@pytest.mark.parametrize("size", [(80, 24), (130, 40)])
+async def test_table_and_details_are_remembered(save: SaveRoot, size: tuple[int, int]) -> None:
+    save.teacher("aaaa0001")
+    save.student("cccc0003", "aaaa0001")
+    for is_first in (True, False):
+        app = BkdApp(save.path)
+        async with app.run_test(size=size) as pilot:
+            before = home(app).query_one("#details").display
+            if is_first:
+                await pilot.press("2", "i")
+                await pilot.pause()
+                after = home(app).query_one("#details").display
+                assert after is not before
+            else:
+                assert before is after
+                assert home(app).tables.role == "student"
+                assert ids(home(app).table) == ["cccc0003"]
+                assert app.focused is home(app).table

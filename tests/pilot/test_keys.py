@@ -124,7 +124,14 @@ async def test_vi_keys_move_in_tables_and_logs(save: SaveRoot) -> None:
         log.focus()
         await pilot.pause()
         end = log.scroll_y
-        for key, goes_down in (("k", False), ("j", True), ("ctrl+u", False), ("ctrl+d", True), ("g", False), ("G", True)):
+        for key, goes_down in (
+            ("k", False),
+            ("j", True),
+            ("ctrl+u", False),
+            ("ctrl+d", True),
+            ("g", False),
+            ("G", True),
+        ):
             before = log.scroll_y
             await pilot.press(key)
             await pilot.pause()

@@ -95,7 +95,9 @@ def test_text_in_16_colours_is_readable_in_xterms_palette() -> None:
 @pytest.mark.parametrize("theme", [DARK, LIGHT, SAFE], ids=lambda theme: theme.name)
 def test_curves_are_visible_and_differ_in_brightness(theme: Theme) -> None:
     series = [theme.variables[name] for name in SERIES]
-    assert min(contrast(colour, str(theme.background)) for colour in (*series, theme.variables["chart-axis"])) >= VISIBLE
+    assert (
+        min(contrast(colour, str(theme.background)) for colour in (*series, theme.variables["chart-axis"])) >= VISIBLE
+    )
     assert min(contrast(*pair) for pair in combinations(series, 2)) >= ABLE
 
 

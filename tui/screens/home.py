@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events, on, work
 from textual.app import ComposeResult
@@ -31,7 +31,9 @@ from tui.widgets.run_tables import RunTables
 from tui.widgets.table_tabs import TableTabs
 
 if TYPE_CHECKING:
+    from tui.app import BkdApp
     from tui.forms import FormChoice
+    from tui.memory import Memory
 
 KEYS = (
     Key("enter", "open", "open_selected"), Key("n", "teacher", "new_teacher"), Key("d", "distil", "distil"),
@@ -40,6 +42,8 @@ KEYS = (
     Key("c", "compare", "compare"), Key("D", "delete", "delete_run"), Key("t", "tags", "edit_tags"),
     Key("?", "help", "app.show_help"), Key("q", "quit", "app.quit"),
 )  # fmt: skip
+
+DETAILS = ("-details", "-no-details")  # shown on a narrow terminal, hidden on a wide one
 
 COMMANDS = (
     ("New teacher", "Open the form for a teacher", "new_teacher"),
@@ -107,8 +111,22 @@ class HomeScreen(RunActions):
             self._show_rows(self._watch.first())
         except StorageError as error:
             self._say_error(str(error))
+        self._recall()
         self.query_one(TableTabs).show(self.tables.role)
         self.call_after_refresh(self.watch_runs)
+
+    def _recall(self) -> None:
+        """Show the table that was in view last time, and the details or not."""
+        shown = self.memory.get("home.details", list[str]())
+        self.add_class(*(one for one in DETAILS if one in shown))
+        role = self.memory.get("home.table", "")
+        if role in (one.name for one in ROLES) and role != self.tables.role:
+            self.action_show(role)
+
+    @property
+    def memory(self) -> Memory:
+        """What the app remembers."""
+        return cast("BkdApp", self.app).memory
 
     def on_screen_resume(self) -> None:
         """Look at once after another screen was in front."""
@@ -190,6 +208,7 @@ class HomeScreen(RunActions):
     def table_shown(self, event: RunTables.TableShown) -> None:
         """Mark its name and show the details of its run."""
         self.query_one(TableTabs).show(event.role)
+        self.memory.put("home.table", event.role)
         self._show_details()
 
     def action_sort(self) -> None:
@@ -245,6 +264,7 @@ class HomeScreen(RunActions):
     def action_toggle_details(self) -> None:
         """Show or hide the details: beside the table, or under it on a narrow terminal."""
         self.toggle_class("-details" if self.has_class("-narrow") else "-no-details")
+        self.memory.put("home.details", [shown for shown in DETAILS if self.has_class(shown)])
         self._show_details()
 
     def on_resize(self, event: events.Resize) -> None:
