@@ -31,7 +31,6 @@ HOLD_S = 0.5
 LOOK_EVERY_S = 5.0
 GATHER_S = 0.5
 
-
 APP_COMMANDS = (
     ("Help", "List the keys of this screen", "app.show_help"),
     ("Quit", "Quit; runs go on", "app.quit"),
@@ -112,13 +111,13 @@ class BkdApp(ThemedApp):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Offer what the screen's keys do, and Textual's own commands."""
-        from tui.keys import key_of
+        from tui.keys import commands_of, key_of
 
-        for title, help_text, action in (*getattr(screen, "COMMAND_LIST", ()), *APP_COMMANDS):
+        for title, text, action in commands_of(screen):
+            yield SystemCommand(title, text, lambda action=action: screen.run_action(action))
+        for title, text, action in APP_COMMANDS:
             key = key_of(screen, action)
-            yield SystemCommand(
-                title, f"{key}: {help_text}" if key else help_text, lambda action=action: screen.run_action(action)
-            )
+            yield SystemCommand(title, f"{key}: {text}" if key else text, lambda action=action: self.run_action(action))
         yield from (command for command in super().get_system_commands(screen) if command.title not in REPLACED)
 
     @on(TaskDone)

@@ -85,6 +85,31 @@ def key_of(screen: Screen[object], action: str) -> str:
     return ""
 
 
+class Command(NamedTuple):
+    """What the palette offers: a title, the key and what it does, the screen's action."""
+
+    title: str
+    text: str
+    action: str
+
+
+def commands_of(screen: Screen[object]) -> Iterator[Command]:
+    """Yield all that a screen can do: what it lists, then what else its keys and its key bar do."""
+    taken, titles = set(), set()
+    for title, text, action in getattr(screen, "COMMAND_LIST", ()):
+        key = key_of(screen, action)
+        yield Command(title, f"{key}: {text}" if key else text, action)
+        taken |= {action, _inner(action)}
+        titles.add(title)
+    keys = [(binding.description, binding.action) for _, binding in bindings_of(screen)]
+    keys += [(key.label.capitalize(), key.action) for bar in screen.query(KeyBar) for key in bar.keys]
+    for title, action in keys:
+        if action not in taken and title not in titles and not action.startswith("app."):
+            taken.add(action)
+            titles.add(title)
+            yield Command(title, key_of(screen, action), action)
+
+
 def _nodes(screen: Screen[object]) -> Iterator[DOMNode]:
     """Yield the screen, one widget of each type that has keys, and the app."""
     yield screen

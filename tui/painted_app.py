@@ -39,9 +39,7 @@ class PaintedApp(App[None]):
 
     def __init__(self, colours: ColorSystem | None, *, is_remote: bool = False) -> None:
         super().__init__(driver_class=remote_driver() if is_remote else None)
-        self._filters = [
-            one for one in self._filters if not isinstance(one, Monochrome | NoColor)
-        ]  # the painter's work
+        self._filters = [one for one in self._filters if not isinstance(one, Monochrome | NoColor)]  # the painter's
         self.painter = Painter(colours, os.environ.get("TERM", ""))
         self._cursor: Offset | None = None  # where the terminal's cursor was put
 

@@ -7,7 +7,7 @@ from textual.actions import parse
 from textual.dom import DOMNode
 
 from tui.app import APP_COMMANDS, BkdApp
-from tui.keys import bindings_of, key_groups, key_of, shown_key
+from tui.keys import bindings_of, commands_of, key_groups, key_of, shown_key
 from tui.screens.help import HelpScreen
 from tui.screens.home import HomeScreen
 from tui.widgets.chart_view import ChartView
@@ -49,6 +49,10 @@ async def test_every_command_is_an_action_with_its_key(save: SaveRoot, name: str
         for title, help_text, action in commands:
             key = key_of(app.screen, action)
             assert offered[title] == (f"{key}: {help_text}" if key else help_text)
+        actions = [command.action for command in commands_of(app.screen)]
+        assert len(set(actions)) == len(actions)
+        for _, binding in bindings_of(app.screen):
+            assert binding.action.startswith("app.") or binding.action in actions, binding
 
 
 def has_action(app: BkdApp, screen: DOMNode, action: str) -> bool:

@@ -56,6 +56,11 @@ class KeyBar(Widget):
             self._keys = tuple(keys)
             self.refresh()
 
+    @property
+    def keys(self) -> Sequence[Key]:
+        """All keys, also those for which there is no room."""
+        return self._keys
+
     def key_of(self, action: str) -> str | None:
         """Return the key that is shown for an action."""
         return next((key.key for key in self._keys if key.action == action), None)
