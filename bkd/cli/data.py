@@ -10,7 +10,7 @@ import typer
 from bkd.catalog import DATASETS, DatasetInfo
 from bkd.cli.common import Json, Save, open_store, print_json
 from bkd.cli.printing import print_table
-from bkd.data.files import download as fetch
+from bkd.data.download import download as fetch
 from bkd.data.files import find_info, status
 from bkd.errors import SpecError
 from bkd.paths import data_root

@@ -1,14 +1,13 @@
-"""Where the files of a data set are, and how they get there; loads neither torch nor torchvision to look."""
+"""Where the files of a data set are; loads neither torch nor torchvision to look."""
 
 import importlib.util
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.error import URLError
 
 from bkd.catalog import DATASETS, DatasetInfo, canonical, nearest
-from bkd.errors import DataMissing, SpecError, StorageError
+from bkd.errors import DataMissing, SpecError
 
 DIGITS_CACHE = Path("digits", "digits-v1.safetensors")  # "v1" names the fixed test split in it
 FASHION_FOLDER = Path("FashionMNIST", "raw")  # torchvision's layout
@@ -99,42 +98,6 @@ def damaged(name: str, where: Path, fault: str) -> DataMissing:
     if where.is_relative_to(DEBIAN_FOLDER):
         advice = f"Run `apt-get install --reinstall {DEBIAN_PACKAGE}`"
     return DataMissing(f"Data set {name} is damaged: {where}: {fault}. {advice}.")
-
-
-def download(name: str, data_root: Path) -> DatasetStatus:
-    """Fetch a data set with torchvision's downloader, which checks it by md5; what is whole already is kept.
-
-    The digits come with scikit-learn, so there is nothing to fetch for them.
-
-    Raises:
-        SpecError: The name is unknown.
-        DataMissing: The network or the server failed, or what came is damaged.
-        StorageError: The data root cannot be written.
-    """
-    info = find_info(name)
-    if info.name != "digits":
-        _fetch(info.name, data_root)
-    return status(info.name, data_root)
-
-
-def _fetch(name: str, data_root: Path) -> None:
-    from torchvision import datasets
-
-    kinds = {"fashion-mnist": datasets.FashionMNIST, "cifar10": datasets.CIFAR10, "cifar100": datasets.CIFAR100}
-    try:
-        data_root.mkdir(parents=True, exist_ok=True)
-        kinds[name](str(data_root), train=True, download=True)
-    except (RuntimeError, EOFError, URLError, ConnectionError, TimeoutError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise DataMissing(
-            f"Data set {name} could not be downloaded into {data_root}: {reason.rstrip('.')}. Check the network, or "
-            f"copy the files from another machine to {status(name, data_root).looked_in[0]}."
-        ) from error
-    except OSError as error:
-        raise StorageError(
-            f"Data set {name} could not be written to {data_root}: {error.strerror or error}. Check the free space and "
-            "the permissions there, or give another folder with --data."
-        ) from error
 
 
 def _digits_status(data_root: Path) -> DatasetStatus:

@@ -45,6 +45,11 @@ class Terminal:
         os.waitpid(self.pid, 0)
         os.close(self.fd)
 
+    def resize(self, columns: int, rows: int) -> None:
+        """Take another size, as a window that is dragged does."""
+        self.screen.resize(rows, columns)
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
     def press(self, keys: bytes) -> None:
         """Type."""
         os.write(self.fd, keys)
@@ -53,13 +58,16 @@ class Terminal:
         """Take in what the program wrote; return whether it wrote."""
         if not select.select([self.fd], [], [], wait_s)[0]:
             return False
-        data = os.read(self.fd, 65536)
+        self.take(os.read(self.fd, 65536))
+        return True
+
+    def take(self, data: bytes) -> None:
+        """Take in some bytes."""
         for query, answer in ANSWERS:
             if query in data:
                 os.write(self.fd, answer)
         self.num_bytes += len(data)
         self.stream.feed(UNKNOWN_TO_PYTE.sub(b"", data))
-        return True
 
     def shows(self, text: str) -> bool:
         """Whether a text stands on the screen."""

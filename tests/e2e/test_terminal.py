@@ -52,7 +52,7 @@ def wait_for(terminal: Terminal, text: str) -> None:
 
 def launch_from_form(terminal: Terminal) -> None:
     """Fill the form of a teacher by keys, each answer of the app awaited, and launch."""
-    wait_for(terminal, "No teachers yet")
+    wait_for(terminal, "train a teacher")
     terminal.press(b"n")
     wait_for(terminal, "New teacher")
     choose(terminal, "--arch", "wrn_16_1")

@@ -19,6 +19,7 @@ import torch
 
 from bkd.data import files
 from bkd.data.datasets import load_dataset
+from bkd.data.download import download
 from bkd.errors import DataMissing, SpecError, StorageError
 
 SPLIT_OF_DIGITS = "4d04e3a8"  # changes if any test image of the digits does
@@ -351,7 +352,7 @@ def test_status_of_the_digits_prefers_the_cache(tmp_path: Path) -> None:
     assert files.status("digits", tmp_path).where == "scikit-learn"
     load_dataset("digits", tmp_path)
     assert files.status("digits", tmp_path).where == str(tmp_path / files.DIGITS_CACHE)
-    assert files.download("digits", tmp_path).found
+    assert download("digits", tmp_path).found
 
 
 def fake_fetch(monkeypatch: pytest.MonkeyPatch, fetch: object) -> None:
@@ -368,7 +369,7 @@ def test_download_puts_the_files_where_they_are_loaded_from(tmp_path: Path, monk
         os.rename(source / "cifar-10-batches-py", Path(target) / "cifar-10-batches-py")
 
     fake_fetch(monkeypatch, fetch)
-    assert files.download("cifar10", root).where == str(root / "cifar-10-batches-py")
+    assert download("cifar10", root).where == str(root / "cifar-10-batches-py")
     assert len(load_dataset("cifar10", root).train_images) == 35
 
 
@@ -382,11 +383,11 @@ def test_download_without_a_network(
 
     fake_fetch(monkeypatch, fetch)
     with pytest.raises(DataMissing, match=f"{name} could not be downloaded into .*Check the network") as caught:
-        files.download(name, tmp_path)
+        download(name, tmp_path)
     assert "\n" not in str(caught.value)
 
 
 def test_download_to_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match=r"could not be written to .*--data"):
-        files.download("cifar100", tmp_path / "file")
+        download("cifar100", tmp_path / "file")

@@ -11,6 +11,7 @@ from tui.screens.confirm import ConfirmScreen
 from tui.screens.help import HelpScreen
 from tui.screens.home import HomeScreen
 from tui.widgets.filter_bar import FilterBar
+from tui.widgets.first_run import FirstRun
 from tui.widgets.line import Line
 from tui.widgets.run_table import RunTable
 
@@ -50,8 +51,8 @@ async def test_first_screen_has_newest_run_first(save: SaveRoot) -> None:
 async def test_empty_root_says_what_to_do(save: SaveRoot) -> None:
     app = BkdApp(save.path)
     async with app.run_test(size=(80, 24)):
-        shown = "\n".join(home(app).table.render_line(y).text for y in range(8))
-        assert "Press n" in shown
+        shown = home(app).query_one(FirstRun).query_one(Line).said
+        assert "n               train a teacher" in shown
         assert "bkd demo" in shown
 
 
@@ -224,3 +225,23 @@ async def test_a_finished_run_is_not_said_to_be_stopping(save: SaveRoot) -> None
         await pilot.press("D")
         await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
         assert len(app._notifications) == 0
+
+
+@pytest.mark.parametrize("size", [(80, 24), (130, 40)])
+async def test_table_and_details_are_remembered(save: SaveRoot, size: tuple[int, int]) -> None:
+    save.teacher("aaaa0001")
+    save.student("cccc0003", "aaaa0001")
+    for is_first in (True, False):
+        app = BkdApp(save.path)
+        async with app.run_test(size=size) as pilot:
+            before = home(app).query_one("#details").display
+            if is_first:
+                await pilot.press("2", "i")
+                await pilot.pause()
+                after = home(app).query_one("#details").display
+                assert after is not before
+            else:
+                assert before is after
+                assert home(app).tables.role == "student"
+                assert ids(home(app).table) == ["cccc0003"]
+                assert app.focused is home(app).table

@@ -1,84 +1,72 @@
-"""The keys, on one page."""
+"""The keys of the screen beneath, on one page."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
+from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
-KEYS = {
-    "Home": (
-        ("1  2  3  tab", "teachers, students, experiments"),
-        ("enter", "open the run under the cursor; of a sweep its students"),
-        ("up down j k g G", "move the cursor"),
-        ("n", "train a new teacher, or make one from others"),
-        ("d", "distil a student, or a sweep of them, from the selected teacher"),
-        ("space  escape", "mark a run, unmark all; marked teachers make an ensemble"),
-        ("c", "compare the marked runs"),
-        ("/", "filter: kind = bayesian acc > 95%"),
-        ("s  S", "sort by the next column, turn the order round"),
-        ("i", "show or hide the details"),
-    ),
-    "A run": (
-        ("x", "stop it after its step, with a checkpoint"),
-        ("r", "resume it from its last checkpoint"),
-        ("t", "edit its tags"),
-        ("D", "delete it, after its id was typed"),
-    ),
-    "Live view": (
-        ("[  ]  1-4", "another chart"),
-        ("z", "one chart or all of them"),
-        ("o", "show or hide the output"),
-        ("escape", "back"),
-    ),
-    "Chart": (
-        ("+ - 0", "zoom in, out, fit"),
-        ("left right", "pan, or move the crosshair"),
-        ("c  l  m", "crosshair, logarithmic axis, smoothing"),
-        ("a", "count by step, epoch or time"),
-        ("n N  space  u", "choose a curve, hide or show it, show all"),
-        ("e  E", "export what is shown as SVG, as CSV"),
-    ),
-    "Form": (
-        ("tab  up down", "next and previous field"),
-        ("ctrl+o", "another kind of teacher; a sweep instead of one student"),
-        ("enter", "open a list of choices, or of teachers"),
-        ("ctrl+s", "launch"),
-        ("ctrl+y", "copy the command"),
-        ("escape", "back without launching"),
-    ),
-    "Everywhere": (
-        ("ctrl+p", "all commands, themes too"),
-        ("?", "this page"),
-        ("q", "quit; runs go on"),
-    ),
-}
-KEY_CELLS = 18
+from bkd.text import cell_width
+from tui.keys import key_groups
+from tui.widgets.line import Line
+
+MOST_KEY_CELLS = 26
+GOES_ON = "What is launched here runs on its own: quitting, or losing the terminal, stops nothing."
 
 
 class HelpScreen(ModalScreen[None]):
-    """Lists every key; any of Escape, ? and q closes it."""
+    """Lists every key that works on a screen; any of Escape, ?, F1 and q closes it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,question_mark,q", "dismiss", "Close")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,question_mark,f1,q", "dismiss", "Close"),
+        Binding("down,j", "scroll(1)", "Down", show=False),
+        Binding("up,k", "scroll(-1)", "Up", show=False),
+        Binding("pagedown,ctrl+f,space", "scroll_pages(1.0)", "Page down", show=False),
+        Binding("pageup,ctrl+b", "scroll_pages(-1.0)", "Page up", show=False),
+        Binding("ctrl+d", "scroll_pages(0.5)", "Half a page down", show=False),
+        Binding("ctrl+u", "scroll_pages(-0.5)", "Half a page up", show=False),
+        Binding("home,g", "scroll(-9999)", "First", show=False),
+        Binding("end,G", "scroll(9999)", "Last", show=False),
+    ]
+
+    def __init__(self, screen: Screen[object]) -> None:
+        super().__init__()
+        self._table = help_table(screen)
 
     def compose(self) -> ComposeResult:
         """Lay out the list."""
         with VerticalScroll(classes="dialog -page"):
-            yield Static(help_text(), markup=False)
+            yield Static(self._table)
+            yield Line(GOES_ON, classes="hint")
+
+    def action_scroll(self, lines: int) -> None:
+        """Scroll by lines."""
+        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
+
+    def action_scroll_pages(self, pages: float) -> None:
+        """Scroll by a share of the page."""
+        page = self.query_one(VerticalScroll)
+        page.scroll_relative(y=round(pages * page.size.height), animate=False)
 
 
-def help_text() -> Text:
-    """Return the list of keys."""
-    text = Text()
-    for title, keys in KEYS.items():
-        text.append(f"{title}\n", "bold")
-        for key, meaning in keys:
-            text.append(f"  {key:<{KEY_CELLS}}", "cyan")
-            text.append(f"{meaning}\n")
-    text.append("\nWhat is launched here runs on its own: quitting, or losing the terminal, stops nothing.", "dim")
-    return text
+def help_table(screen: Screen[object]) -> Table:
+    """Return the list of a screen's keys."""
+    groups = key_groups(screen)
+    cells = max(cell_width(keys) for group in groups for keys, _ in group.keys)
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(width=min(cells, MOST_KEY_CELLS))
+    table.add_column(ratio=1)
+    for number, group in enumerate(groups):
+        if number:
+            table.add_row()
+        table.add_row(Text(group.title, "bold underline"))
+        for keys, meaning in group.keys:
+            table.add_row(Text(keys, "bold"), Text(meaning))
+    table.add_row()
+    return table

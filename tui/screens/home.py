@@ -18,10 +18,12 @@ from bkd.text import clean
 from tui.arrangement import Arrangement
 from tui.home_keys import COMMANDS, KEYS
 from tui.messages import Row, RowsRead
+from tui.roles import ROLES
 from tui.row_watch import RowWatch
 from tui.tables_screen import TablesScreen
 from tui.widgets.detail_panel import DetailPanel
 from tui.widgets.filter_bar import FilterBar
+from tui.widgets.first_run import FirstRun
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.line import Line
 from tui.widgets.mark_table import MARK
@@ -32,6 +34,10 @@ from tui.widgets.table_tabs import TableTabs
 if TYPE_CHECKING:
     from tui.app import BkdApp
     from tui.forms import FormChoice
+    from tui.memory import Memory
+
+
+DETAILS = ("-details", "-no-details")  # shown on a narrow terminal, hidden on a wide one
 
 
 class HomeScreen(TablesScreen):
@@ -67,6 +73,7 @@ class HomeScreen(TablesScreen):
             yield TableTabs()
             yield Line(id="summary")
         yield FilterBar(id="filter-bar")
+        yield FirstRun(self.store.root)
         with Horizontal(id="body"):
             yield RunTables(self.arrangement)
             yield DetailPanel(self.store, id="details")
@@ -79,8 +86,22 @@ class HomeScreen(TablesScreen):
             self._show_rows(self._watch.first())
         except StorageError as error:
             self._say_error(str(error))
+        self._recall()
         self.query_one(TableTabs).show(self.tables.role)
         self.call_after_refresh(self.watch_runs)
+
+    def _recall(self) -> None:
+        """Show the table that was in view last time, and the details or not."""
+        shown = self.memory.get("home.details", list[str]())
+        self.add_class(*(one for one in DETAILS if one in shown))
+        role = self.memory.get("home.table", "")
+        if role in (one.name for one in ROLES) and role != self.tables.role:
+            self.action_show(role)
+
+    @property
+    def memory(self) -> Memory:
+        """What the app remembers."""
+        return cast("BkdApp", self.app).memory
 
     def on_screen_resume(self) -> None:
         """Look at once after another screen was in front."""
@@ -110,6 +131,9 @@ class HomeScreen(TablesScreen):
 
     def _show_rows(self, rows: Sequence[Row]) -> None:
         self._at_work = sum(row.get("status") in UNFINISHED for row in rows)
+        self.set_class(not rows, "-first-run")
+        if self.query_one(FirstRun).is_wanted(not rows):
+            self.table.focus()
         self.show_rows(rows)
         if self._wanted is not None:
             self.select(self._wanted)
@@ -130,6 +154,7 @@ class HomeScreen(TablesScreen):
     def table_shown(self, event: RunTables.TableShown) -> None:
         """Mark its name and show the details of its run."""
         self.query_one(TableTabs).show(event.role)
+        self.memory.put("home.table", event.role)
         self._show_details()
 
     def action_open_selected(self) -> None:
@@ -147,6 +172,7 @@ class HomeScreen(TablesScreen):
     def action_toggle_details(self) -> None:
         """Show or hide the details: beside the table, or under it on a narrow terminal."""
         self.toggle_class("-details" if self.has_class("-narrow") else "-no-details")
+        self.memory.put("home.details", [shown for shown in DETAILS if self.has_class(shown)])
         self._show_details()
 
     def on_resize(self, event: events.Resize) -> None:

@@ -56,6 +56,15 @@ class KeyBar(Widget):
             self._keys = tuple(keys)
             self.refresh()
 
+    @property
+    def keys(self) -> Sequence[Key]:
+        """All keys, also those for which there is no room."""
+        return self._keys
+
+    def key_of(self, action: str) -> str | None:
+        """Return the key that is shown for an action."""
+        return next((key.key for key in self._keys if key.action == action), None)
+
     def _fitting(self) -> list[Key]:
         kept = list(self._keys)
         while len(kept) > 2 and sum(map(_width, kept)) > self.size.width:
