@@ -120,7 +120,8 @@ async def test_vi_keys_move_in_tables_and_logs(save: SaveRoot) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         home = app.screen
         assert isinstance(home, HomeScreen)
-        for key, cursor in (("j", 1), ("k", 0), ("G", len(home.table.rows) - 1), ("ctrl+u", 0), ("ctrl+d", 1)):
+        last = len(home.table.rows) - 1
+        for key, cursor in (("j", 1), ("k", 0), ("G", last), ("ctrl+u", 0), ("ctrl+d", last)):
             await pilot.press(key)
             assert home.table.cursor == cursor, key
         await OPENERS["run"](pilot)
