@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from bkd.store import Store
 from tui.follow_screen import FollowScreen
 from tui.messages import Row
-from tui.plots import plots_of
+from tui.plots import plots_of, teacher_of
 from tui.widgets.chart_grid import ChartGrid, has_room
 from tui.widgets.chart_view import ChartView
 from tui.widgets.key_bar import Key, KeyBar
@@ -40,7 +40,9 @@ class RunScreen(FollowScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("right_square_bracket", "next_chart(1)", "Next chart", show=False),
         Binding("left_square_bracket", "next_chart(-1)", "Previous chart", show=False),
-        *(Binding(str(n), f"show_chart({n - 1})", f"Chart {n}", show=False) for n in (1, 2, 3, 4)),
+        *(Binding(str(n), f"show_chart({n - 1})", f"Chart {n}", show=False) for n in range(1, 10)),
+        Binding("h", "charts('hide_chart')", "Hide this chart", show=False),
+        Binding("U", "charts('show_hidden')", "Show the charts that are hidden", show=False),
         Binding("z", "toggle_single", "One chart or all"),
     ]
     COMMAND_LIST: ClassVar = (
@@ -50,6 +52,8 @@ class RunScreen(FollowScreen):
         ("Edit tags", "Edit this run's tags", "edit_tags"),
         ("Output", "Show or hide what the run printed", "toggle_log"),
         ("One chart or all", "Change between one chart and all of them", "toggle_single"),
+        ("Hide chart", "Put the current chart away", "charts('hide_chart')"),
+        ("Show hidden charts", "Show the charts that were put away", "charts('show_hidden')"),
         *((title, text, f"chart({action!r})") for title, text, action in ChartView.COMMAND_LIST),
         ("Back", "Back to the tables", "back"),
     )
@@ -57,7 +61,7 @@ class RunScreen(FollowScreen):
 
     def __init__(self, store: Store, row: Row) -> None:
         super().__init__(store, row)
-        self._plots = plots_of(self.run)
+        self._plots = plots_of(self.run, teacher_of(store, self.run))
 
     def compose(self) -> ComposeResult:
         """Lay out state, charts or results, output and keys."""
@@ -114,7 +118,12 @@ class RunScreen(FollowScreen):
         if self.charts is not None:
             await self.charts.current.run_action(action)
 
+    async def action_charts(self, action: str) -> None:
+        """Do something with the charts together."""
+        if self.charts is not None:
+            await self.charts.run_action(action)
+
     def action_toggle_single(self) -> None:
         """Show one chart, or all of them."""
         if self.charts is not None:
-            self.charts.toggle_class("-single")
+            self.charts.toggle_single()
