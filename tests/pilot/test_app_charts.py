@@ -22,7 +22,7 @@ def student(save: SaveRoot, num_steps: int = 12, **metrics: float) -> None:
     lineage = {"teacher": "aaaa0001", "teacher_path": TEACHER_PATH}
     folder = save.student("cccc0003", "aaaa0001", lineage=lineage)
     append(folder.events, steps(1, num_steps))
-    epoch = {"val/loss": 0.5, "val/acc": 0.8, "val/nll": 0.6, "val/ece": 0.1, "lr": 0.001, "t": CREATED + 2}
+    epoch = {"val/loss": 0.5, "val/ece": 0.1, "lr": 0.001, "t": CREATED + 2, "kind": "epoch"}
     append(
         folder.events,
         [{**epoch, "kind": "epoch", "step": n, "epoch": n - 1, "val/acc": n / 10, "val/nll": 1 / n} for n in (1, 5, 8)],

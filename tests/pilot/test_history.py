@@ -171,9 +171,13 @@ async def test_the_chart_says_sampled_until_all_is_read(save: SaveRoot, monkeypa
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, RunScreen))
         chart = app.screen.query_one("#loss", ChartView)
-        await until(pilot, lambda: "sampled" in chart.line(0).text)
+
+        def heading() -> str:
+            return chart.line(0).text + chart.line(1).text
+
+        await until(pilot, lambda: "sampled" in heading())
         assert app.screen.history.step == 20_000
-        await until(pilot, lambda: "sampled" not in chart.line(0).text)
+        await until(pilot, lambda: "sampled" not in heading())
         assert len(chart.series[0].trace) == 20_000
 
 
