@@ -23,10 +23,8 @@ def student(save: SaveRoot, num_steps: int = 12, **metrics: float) -> None:
     folder = save.student("cccc0003", "aaaa0001", lineage=lineage)
     append(folder.events, steps(1, num_steps))
     epoch = {"val/loss": 0.5, "val/ece": 0.1, "lr": 0.001, "t": CREATED + 2, "kind": "epoch"}
-    append(
-        folder.events,
-        [{**epoch, "kind": "epoch", "step": n, "epoch": n - 1, "val/acc": n / 10, "val/nll": 1 / n} for n in (1, 5, 8)],
-    )
+    for n in (1, 5, 8):
+        append(folder.events, [{**epoch, "step": n, "epoch": n - 1, "val/acc": n / 10, "val/nll": 1 / n}])
 
 
 def watched(app: BkdApp) -> RunScreen:

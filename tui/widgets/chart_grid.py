@@ -21,7 +21,7 @@ from tui.widgets.chart_layout import grid_shape
 from tui.widgets.chart_view import ChartView
 
 CHART_EVERY_S = 0.5
-CELLS_PER_S = 280.0  # of all charts; a cell costs five to nine bytes
+CELLS_PER_S = 200.0  # of all charts; a cell costs five to nine bytes
 GRID_COLUMNS, GRID_ROWS = 120, 36  # a terminal with fewer shows one chart at a time
 HIDDEN = "charts.hidden"
 """Under which the app remembers the charts that a person put away."""

@@ -23,7 +23,7 @@ class ChartIndex(Widget):
         dock: bottom; height: 1; display: none;
         &.-shown { display: block; }
         & > .chart-index--name { color: $muted; }
-        & > .chart-index--current { color: $accent; }
+        & > .chart-index--current { color: $accent; text-style: bold; }
         & > .chart-index--hidden { color: $muted; text-style: strike; }
     }
     """
