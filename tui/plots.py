@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Sequence
 from typing import NamedTuple
 
 from bkd.errors import StorageError
@@ -42,7 +43,7 @@ RATIO = Plot(
 TEACHER_NOISE = Plot("noise", "noise", "Gradient noise", (("one-hot", "grad/noise_onehot"), ("in use", "grad/noise")))
 NORM = Plot("norm", "norm", "Gradient norm", (("norm", "grad/norm"),))
 RATE = Plot("rate", "rate", "Learning rate", (("rate", "lr"),), log_y=True)
-SPEED = Plot("images", "images/s", "Images a second", (("images/s", "time/images_per_s"),))
+SPEED = Plot("images", "speed", "Images a second", (("images/s", "time/images_per_s"),))
 KL = Plot("kl", "KL", "KL of the posterior from the prior", (("KL", "kl/nats"),), unit="nats")
 KL_WEIGHT = Plot("kl-weight", "KL weight", "Weight of the KL term", (("weight", "kl/weight"),))
 
@@ -74,6 +75,11 @@ def plots_of(run: Row, teacher: Row | None = None) -> tuple[Plot, ...]:
     if run.get("kind") in ("MSE", "MCMI"):  # whose loss is not the NLL
         return loss, accuracy, nll, ece, *common
     return loss, accuracy, ece, *common
+
+
+def known_plots(plots: Sequence[Plot], metrics: Container[str]) -> tuple[Plot, ...]:
+    """Return the charts that have a curve among the metrics that a run that is done recorded; all if none has."""
+    return tuple(plot for plot in plots if any(key in metrics for _, key in plot.series)) or tuple(plots)
 
 
 def _fit_plots(split: str) -> tuple[Plot, Plot, Plot, Plot]:

@@ -21,7 +21,8 @@ def student(save: SaveRoot, num_steps: int = 12, **metrics: float) -> None:
     save.teacher("aaaa0001", metrics=metrics)
     lineage = {"teacher": "aaaa0001", "teacher_path": TEACHER_PATH}
     folder = save.student("cccc0003", "aaaa0001", lineage=lineage)
-    append(folder.events, steps(1, num_steps))
+    figures = {"train/ce": 1.0, "grad/noise_ratio": 0.5}
+    append(folder.events, [record | figures for record in steps(1, num_steps)])
     epoch = {"val/loss": 0.5, "val/ece": 0.1, "lr": 0.001, "t": CREATED + 2, "kind": "epoch"}
     for n in (1, 5, 8):
         append(folder.events, [{**epoch, "step": n, "epoch": n - 1, "val/acc": n / 10, "val/nll": 1 / n}])
@@ -111,6 +112,18 @@ def test_charts_are_as_large_as_they_can_be(num, size, shape):
     assert grid_shape(num, *size) == shape
 
 
+async def test_a_run_that_is_done_has_the_charts_that_it_recorded_something_for(save: SaveRoot) -> None:
+    append(save.student("cccc0003", "aaaa0001").events, steps(1, 5))
+    append(save.student("cccc0004", "aaaa0001", status="stopped", path="students/a/b/c").events, steps(1, 5))
+    for row, expected in (("cccc0003", ["loss", "accuracy", "noise", "images"]), ("cccc0004", 8)):
+        app = BkdApp(save.path)
+        async with app.run_test(size=(180, 50)) as pilot:
+            await pilot.pause()
+            await app.push_screen(RunScreen(save.store, save.store.load(save.store.find(row))))
+            charts = [str(chart.id) for chart in watched(app).query(ChartView)]
+            assert charts == expected or len(charts) == expected
+
+
 async def test_all_charts_are_in_view_where_there_is_room(save: SaveRoot) -> None:
     student(save, **{"val/acc": 0.9})
     app = BkdApp(save.path)
@@ -137,7 +150,7 @@ async def test_pages_where_there_is_less_room_and_the_current_chart_in_view(save
         await until(pilot, lambda: getattr(app.focused, "id", "") == "images")
         await pilot.press("3")
         await until(pilot, lambda: len(in_view(app)) == 6 and getattr(app.focused, "id", "") == "nll")
-        await pilot.click(ChartIndex, offset=(70, 0))
+        await pilot.click(ChartIndex, offset=(66, 0))
         await until(pilot, lambda: in_view(app) == ["rate", "images"])
 
 

@@ -91,7 +91,7 @@ async def test_big_terminal_shows_all_charts(save: SaveRoot) -> None:
     app = BkdApp(save.path)
     async with app.run_test(size=(180, 50)) as pilot:
         await pilot.press("2", "enter")
-        await until(pilot, lambda: len([c for c in watched(app).query(ChartView) if c.region.area]) == 8)
+        await until(pilot, lambda: len([c for c in watched(app).query(ChartView) if c.region.area]) == 4)
         await pilot.press("z")
         await until(pilot, lambda: len([c for c in watched(app).query(ChartView) if c.region.area]) == 1)
 

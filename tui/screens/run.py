@@ -8,10 +8,11 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
+from bkd.runfile import Status
 from bkd.store import Store
 from tui.follow_screen import FollowScreen
 from tui.messages import Row
-from tui.plots import plots_of, teacher_of
+from tui.plots import known_plots, plots_of, teacher_of
 from tui.widgets.chart_grid import ChartGrid, has_room
 from tui.widgets.chart_view import ChartView
 from tui.widgets.key_bar import Key, KeyBar
@@ -62,6 +63,8 @@ class RunScreen(FollowScreen):
     def __init__(self, store: Store, row: Row) -> None:
         super().__init__(store, row)
         self._plots = plots_of(self.run, teacher_of(store, self.run))
+        if self.run.get("status") == Status.DONE:
+            self._plots = known_plots(self._plots, {key for _, key in self.history.curves})
 
     def compose(self) -> ComposeResult:
         """Lay out state, charts or results, output and keys."""
