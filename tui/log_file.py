@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -186,10 +187,7 @@ def _lines(file: BinaryIO, cuts: Sequence[int]) -> list[LogLine]:
     """Return the lines between places at which lines start."""
     data = _read(file, cuts[0], cuts[-1])
     base = cuts[0]
-    return [
-        LogLine(start, end, _text(data[start - base : end - base]))
-        for start, end in zip(cuts, cuts[1:], strict=False)
-    ]
+    return [LogLine(start, end, _text(data[start - base : end - base])) for start, end in pairwise(cuts)]
 
 
 def _text(line: bytes) -> str:

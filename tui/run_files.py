@@ -1,10 +1,9 @@
-"""Following the files of one run: its events, the end of its output, its run.json."""
+"""Following the files of one run: its events and its run.json."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 from textual.message import Message
 
@@ -13,13 +12,12 @@ from bkd.events import EventTail
 from bkd.paths import RunFolder
 from bkd.runfile import UNFINISHED
 from bkd.store import Store
-from bkd.text import clean
-from tui.messages import EventsRead, LogRead, Row, RunRead
+from tui.messages import EventsRead, Row, RunRead
+from tui.run_faults import unreadable
 
 POLL_S = 0.1  # of the event file while the run goes on
 SETTLED_POLL_S = 1.0  # of everything else, and of a run that has ended
 CHUNK_BYTES = 1 << 20  # of events a message
-LOG_BYTES = 1 << 16
 
 
 class RunFiles:
@@ -34,14 +32,13 @@ class RunFiles:
     def __init__(self, store: Store, folder: RunFolder, run: Row) -> None:
         self._store, self._folder, self._run = store, folder, run
         self._tail = EventTail(folder.events)
-        self._log_mark = (-1, -1)
 
     def first_events(self) -> Sequence[Row]:
         """Return the first events, as many as one message holds; `changes` goes on behind them."""
         return self._tail.read(limit_bytes=CHUNK_BYTES)
 
     def changes(self, is_cancelled: Callable[[], bool]) -> Iterator[Message]:
-        """Yield EventsRead, RunRead and LogRead until cancelled."""
+        """Yield EventsRead and RunRead until cancelled."""
         settled_at = 0.0
         while not is_cancelled():
             now = time.monotonic()
@@ -53,7 +50,6 @@ class RunFiles:
             if is_due:
                 settled_at = now
                 yield from self._state()
-                yield from self._log()
             time.sleep(POLL_S)
 
     def _events(self, is_cancelled: Callable[[], bool]) -> Iterator[EventsRead]:
@@ -68,25 +64,7 @@ class RunFiles:
         try:
             run: Row = self._store.load(self._folder)
         except StorageError as error:
-            run = {**self._run, "status": "lost", "message": str(error)}
+            run = unreadable(self._run, self._folder, error)
         if run != self._run:
             self._run = run
             yield RunRead(run)
-
-    def _log(self) -> Iterator[LogRead]:
-        try:
-            stat = self._folder.log.stat()
-            mark = (stat.st_mtime_ns, stat.st_size)
-            if mark != self._log_mark:
-                yield LogRead(log_lines(self._folder.log, stat.st_size))
-                self._log_mark = mark
-        except OSError:
-            return  # there is none yet
-
-
-def log_lines(path: Path, size: int) -> Sequence[str]:
-    """Return the last lines of a log as harmless text."""
-    with path.open("rb") as file:
-        file.seek(max(0, size - LOG_BYTES))
-        lines = file.read(LOG_BYTES).decode("utf-8", "replace").splitlines()
-    return [clean(line).rstrip() for line in lines[1 if size > LOG_BYTES else 0 :]]

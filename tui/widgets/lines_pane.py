@@ -71,3 +71,7 @@ class LinesPane(Pane):
     def action_filter(self) -> None:
         """Type a filter."""
         self.query_one(FilterLine).open()
+
+    def action_go(self, index: int) -> None:
+        """Go to the first or the last line."""
+        self.view.action_go(index)

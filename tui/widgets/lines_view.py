@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from rich.segment import Segment
+from rich.style import Style
 from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
@@ -154,5 +155,5 @@ class LinesView(ScrollView, can_focus=True):
         if self._has_cursor and self._lines:
             self.post_message(self.LineChosen(self, self.cursor))
 
-    def _style(self, tone: str) -> object:
+    def _style(self, tone: str) -> Style:
         return self.get_component_rich_style(f"lines-view--{tone}")
