@@ -29,6 +29,19 @@ def _wrapped(text: str, width: int) -> Iterator[Part]:
     yield start, len(text)
 
 
+def words(text: str, width: int) -> list[str]:
+    """Return a text in lines of a width, broken between words where that is possible."""
+    lines = [""]
+    for word in text.split():
+        joined = f"{lines[-1]} {word}".lstrip()
+        if cell_width(joined) <= width:
+            lines[-1] = joined
+            continue
+        pieces = [word[first:stop] for first, stop in wrapped(word, width)]
+        lines = [*(lines if lines[-1] else []), *pieces]
+    return lines
+
+
 def visible(text: str, left: int, width: int) -> tuple[int, Part]:
     """Return the part of a text that lies in `width` cells from the cell `left` on.
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from bkd.chart import Series, Trace
 from bkd.chart_time import TIME
 from bkd.system import GIB_IN_MIB, Sample, describe_peaks, flat, gpus, peaks, size_text
-from bkd.text import clean, count, number, percent
+from bkd.text import clean, count, fit, number, percent
 from tui.messages import Row
 
 _NAMES = {
@@ -17,6 +17,7 @@ _NAMES = {
     "commit": "git commit", "torch": "torch", "python": "Python", "platform": "platform",
 }  # fmt: skip
 _GIB = 1 / GIB_IN_MIB
+LABEL_CELLS, COLUMN_CELLS = 22, 76
 
 
 class Panel(NamedTuple):
@@ -92,8 +93,12 @@ class SystemHistory:
         """Return the curves of a chart."""
         return [Series.of(name, self._traces[key]) for name, key, _ in panel.curves if key in self._traces]
 
-    def lines(self) -> list[str]:
-        """Return the latest figures as lines; of a run without a GPU a line says so."""
+    def lines(self, device: str) -> list[str]:
+        """Return the latest figures as lines; of a run without a GPU a line says so.
+
+        Args:
+            device: What the run computes on, "cpu" or a GPU.
+        """
         sample = self.last
         if sample is None:
             return []
@@ -103,7 +108,7 @@ class SystemHistory:
         own += f"   shared by {count(int(runs), 'run')}" if runs > 1 else ""
         found = [own, *map(_gpu_line, gpus(sample))]
         if not self.gpu_indices:
-            found.append("no GPU: the run computes on the CPU")
+            found.append("no GPU: the run computes on the CPU" if device == "cpu" else f"no figures of {clean(device)}")
         machine = f"CPU {_share(sample, 'host_cpu_percent')}   memory {_share(sample, 'host_mem_percent')}"
         return [*found, f"machine   {machine}", f"peak      {describe_peaks(self._peaks)}"]
 
@@ -150,6 +155,8 @@ def _figure(value: Any) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def in_columns(pairs: Sequence[tuple[str, str]], label_cells: int) -> list[str]:
-    """Return (name, value) pairs as lines."""
-    return [f"{name:<{label_cells}}{value}" for name, value in pairs]
+def in_columns(pairs: Sequence[tuple[str, str]], columns: int) -> list[str]:
+    """Return (name, value) pairs as lines, in columns that are read from top to bottom."""
+    cells = [f"{fit(name, LABEL_CELLS)}{value}" for name, value in pairs]
+    rows = -(-len(cells) // columns)
+    return ["".join(fit(cell, COLUMN_CELLS) for cell in cells[row::rows]).rstrip() for row in range(rows)]

@@ -9,8 +9,8 @@ from typing import ClassVar
 
 from textual import events
 
-from bkd.text import cell_width, fit
-from tui.cells import wrapped
+from bkd.text import fit
+from tui.cells import words, wrapped
 from tui.configuration import Setting, command_of, settings_of
 from tui.messages import Row
 from tui.widgets.key_bar import Key
@@ -18,7 +18,8 @@ from tui.widgets.lines_pane import LinesPane
 from tui.widgets.lines_view import Pieces
 
 CHANGED = "●"
-NAME_CELLS, VALUE_CELLS, LEAST_CELLS = 23, 18, 20
+NAME_CELLS, LEAST_CELLS = 22, 20
+VALUE_CELLS, NARROW_VALUE_CELLS, WIDE = 18, 13, 100
 
 
 class ConfigPane(LinesPane):
@@ -67,29 +68,18 @@ def setting_lines(setting: Setting, width: int) -> list[Pieces]:
     unit = f" {setting.unit}" if setting.unit and setting.value not in ("unset", "not recorded") else ""
     value = f"{setting.value}{unit}"
     default = f" Default: {setting.default}." if setting.is_changed and setting.default else ""
-    left = NAME_CELLS + VALUE_CELLS + 2
-    texts = _words(f"{setting.meaning}{default}", max(LEAST_CELLS, width - left))
-    values = [value[a:b] for a, b in wrapped(value, VALUE_CELLS - 1)]
+    value_cells = VALUE_CELLS if width >= WIDE else NARROW_VALUE_CELLS
+    left = NAME_CELLS + value_cells + 2
+    texts = words(f"{setting.meaning}{default}", max(LEAST_CELLS, width - left))
+    values = [value[a:b] for a, b in wrapped(value, value_cells - 1)]
     tone = "changed" if setting.is_changed else ""
     sign = CHANGED if setting.is_changed else " "
     lines: list[Pieces] = []
     for index, (own, text) in enumerate(zip_longest(values, texts, fillvalue="")):
         head = f"{sign} {fit(setting.name, NAME_CELLS)}" if index == 0 else " " * (NAME_CELLS + 2)
-        lines.append([(head, tone), (fit(own, VALUE_CELLS), tone), (text, "muted")])
-    return lines
-
-
-def _words(text: str, width: int) -> list[str]:
-    """Return a text in lines of a width, broken between words."""
-    lines = [""]
-    for word in text.split():
-        joined = f"{lines[-1]} {word}".lstrip()
-        if cell_width(joined) <= width or not lines[-1]:
-            lines[-1] = joined
-        else:
-            lines.append(word)
+        lines.append([(head, tone), (fit(own, value_cells), tone), (text, "muted")])
     return lines
 
 
 def _folded(text: str, width: int) -> list[Pieces]:
-    return [[(line, "")] for line in _words(text, width)]
+    return [[(line, "")] for line in words(text, width)]

@@ -11,6 +11,7 @@ from textual.message import Message
 from textual.worker import get_current_worker
 
 from bkd.text import count
+from tui.cells import words
 from tui.history import History
 from tui.messages import Row
 from tui.milestones import Milestones, Record, milestone_text
@@ -19,7 +20,7 @@ from tui.widgets.lines_pane import LinesPane
 from tui.widgets.lines_view import Pieces
 from tui.widgets.status import status_tone
 
-KIND_CELLS = 6
+TIME_CELLS, KIND_CELLS, LEAST_CELLS = 16, 6, 50
 
 
 class EventsPane(LinesPane):
@@ -40,7 +41,7 @@ class EventsPane(LinesPane):
     def __init__(self, path: Path) -> None:
         super().__init__(id="events")
         self._milestones = Milestones(path)
-        self._is_read = False
+        self._read: EventsPane.MilestonesRead | None = None
 
     def wake(self, run: Row, history: History) -> None:
         """Read the file, and follow it."""
@@ -63,14 +64,22 @@ class EventsPane(LinesPane):
         blocks: list[list[Pieces]] = []
         if event.left_out:
             blocks.append([[(f"{count(event.left_out, 'record')} before these", "muted")]])
-        blocks += [[_line(record)] for record in event.records]
+        blocks += [_lines(record, max(LEAST_CELLS, self.view.size.width)) for record in event.records]
         self.set_blocks(blocks or [[[("Nothing has happened yet.", "muted")]]])
-        if not self._is_read:
-            self._is_read = True
+        if self._read is None:
             self.view.call_after_refresh(self.view.scroll_end, animate=False)
+        self._read = event
+
+    def on_resize(self) -> None:
+        """Fill the width."""
+        if self._read is not None:
+            self.call_after_refresh(self.show_milestones, self._read)
 
 
-def _line(record: Record) -> Pieces:
+def _lines(record: Record, width: int) -> list[Pieces]:
+    """Return a record in lines of a width: time and kind stand in columns, what it says goes on under itself."""
     when, kind, text = milestone_text(record)
     tone = status_tone(str(record.get("status"))) if kind == "state" else "strong" if kind == "log" else ""
-    return [(f"{when}  ", "muted"), (f"{kind:<{KIND_CELLS}}", "muted"), (text, tone)]
+    first, *rest = words(text, width - TIME_CELLS - KIND_CELLS)
+    head = [(f"{when:<{TIME_CELLS}}", "muted"), (f"{kind:<{KIND_CELLS}}", "muted"), (first, tone)]
+    return [head, *([(" " * (TIME_CELLS + KIND_CELLS), ""), (line, tone)] for line in rest)]

@@ -174,7 +174,7 @@ class LogView(Widget, can_focus=True):
 
     def on_resize(self, event: events.Resize) -> None:
         """Show as much as there is room for."""
-        self.window.resize(event.size.width, event.size.height)
+        self.window.resize(*self.size)
         self._repaint(is_all=True)
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:

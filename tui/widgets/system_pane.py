@@ -30,7 +30,6 @@ from tui.widgets.pane import Pane
 
 LOOK_EVERY_S = 1.0
 CANCELLED_S = 0.1
-LABEL_CELLS = 22
 
 
 class SystemCharts(ChartGroup):
@@ -93,13 +92,17 @@ class SystemPane(Pane):
         """Show what the run ran on."""
         self._run = run
         pairs = list(environment_lines(run))
-        text = "\n".join(["Ran on", *in_columns(pairs, LABEL_CELLS)]) if pairs else "What it runs on is not known yet."
+        lines = in_columns(pairs, 2 if self.screen.has_class("-wide") else 1)
+        text = "\n".join(["Ran on", *lines]) if pairs else "What it runs on is not known yet."
         self.query_one("#system-environment", Line).say(text, resizes=True)
         self._say_figures()
 
     def tick(self, history: History) -> None:
         """Say how old the last event and the last sample are."""
         self._event_at = history.time_s
+        self._say_ages()
+
+    def _say_ages(self) -> None:
         ages = (("last event", self._event_at), ("last sample", self._history.time_s))
         if self._run.get("status") in UNFINISHED:
             now = time.time()
@@ -129,11 +132,12 @@ class SystemPane(Pane):
             self._history.clear()
         self._history.add(event.samples)
         self._say_figures()
+        self._say_ages()
         if self._history.last is not None:
             await self.query_one(SystemCharts).show(self._history)
 
     def _say_figures(self) -> None:
-        lines = self._history.lines()
+        lines = self._history.lines(str((self._run.get("environment") or {}).get("device") or "cpu"))
         if not lines:
             waits = self._run.get("status") in UNFINISHED
             lines = ["The first figures are to come." if waits else "No figures of the machine were recorded."]
