@@ -13,7 +13,7 @@ from textual.worker import get_current_worker
 from bkd.errors import StorageError
 from bkd.store import Store
 from tui.history import History
-from tui.messages import EventsRead, LogRead, Row, RunRead, TaskDone
+from tui.messages import EventsRead, HistoryRead, LogRead, Row, RunRead, TaskDone
 from tui.run_actions import RunActions
 from tui.run_columns import steps_per_epoch
 from tui.run_files import RunFiles
@@ -51,7 +51,7 @@ class FollowScreen(RunActions):
         self.history = History()
         self.history.know_steps_per_epoch(steps_per_epoch(self.run))
         self._files = RunFiles(store, self.folder, self.run)
-        self.history.add(self._files.first_events())
+        self._files.open(self.history)
         self._state_at = 0.0
         self._is_state_due = False
 
@@ -76,6 +76,16 @@ class FollowScreen(RunActions):
             self.history.clear()
         self.history.add(event.records)
         self.history_grew(is_first=is_first)
+        self._show_figures_soon()
+
+    @on(HistoryRead)
+    def take_history(self, event: HistoryRead) -> None:
+        """Take over curves that were read as a whole."""
+        self.history.become(event.history)
+        self.history_grew(is_first=True)
+        self._show_figures_soon()
+
+    def _show_figures_soon(self) -> None:
         if not self._is_state_due:
             self._is_state_due = True
             wait = self._state_at + STATE_EVERY_S - time.monotonic()
