@@ -18,7 +18,7 @@ from bkd.runfile import Status
 from bkd.store import Store
 from tui.history import History
 from tui.memory import Memory
-from tui.messages import EventsRead, LogRead, Row, RunRead, RunWanted, TaskDone
+from tui.messages import EventsRead, HistoryRead, LogRead, Row, RunRead, RunWanted, TaskDone
 from tui.run_actions import RunActions
 from tui.run_columns import steps_per_epoch
 from tui.run_faults import END_LINES
@@ -84,7 +84,7 @@ class FollowScreen(RunActions):
         self.history = History()
         self.history.know_steps_per_epoch(steps_per_epoch(self.run))
         self._files = RunFiles(store, self.folder, self.run)
-        self.history.add(self._files.first_events())
+        self._files.open(self.history)
         self._state_at = 0.0
         self._is_state_due = False
         self._is_deleted = self._is_resting = self._is_end_asked = False
@@ -142,6 +142,16 @@ class FollowScreen(RunActions):
             self.history.clear()
         self.history.add(event.records)
         self.history_grew(is_first=is_first)
+        self._show_figures_soon()
+
+    @on(HistoryRead)
+    def take_history(self, event: HistoryRead) -> None:
+        """Take over curves that were read as a whole."""
+        self.history.become(event.history)
+        self.history_grew(is_first=True)
+        self._show_figures_soon()
+
+    def _show_figures_soon(self) -> None:
         if not self._is_state_due:
             self._is_state_due = True
             wait = self._state_at + STATE_EVERY_S - time.monotonic()

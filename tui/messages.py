@@ -9,6 +9,7 @@ from textual.message import Message
 
 if TYPE_CHECKING:
     from bkd.specs import RunSpec
+    from tui.history import History
     from tui.plan_check import PlanCheck
 
 Row = Mapping[str, Any]
@@ -52,6 +53,18 @@ class EventsRead(Message):
         super().__init__()
         self.records = records
         self.is_rewound = is_rewound
+
+
+class HistoryRead(Message):
+    """The watched run's events.jsonl was read as a whole: a sample of a long one, or at last every record.
+
+    Attributes:
+        history: To be taken over in place of what was known (`History.become`).
+    """
+
+    def __init__(self, history: History) -> None:
+        super().__init__()
+        self.history = history
 
 
 class LogRead(Message):

@@ -19,6 +19,9 @@ CHART_EVERY_S = 0.5
 CELLS_PER_S = 280.0  # of all charts; a cell costs five to nine bytes
 GRID_COLUMNS, GRID_ROWS = 120, 36  # a terminal with fewer shows one chart at a time
 
+SAMPLED = "sampled"
+"""Said of curves that are drawn from a part of a long run's records, until all of them are read."""
+
 
 class ChartGrid(ChartGroup):
     """Charts of one run, which are read together; one of them is the current one."""
@@ -103,7 +106,8 @@ class ChartGrid(ChartGroup):
                 self._last_drawn = index
             chart = self._chart(index)
             before = chart.painted_cells
-            chart.set_series([self._series(*names) for names in self.plots[index].series])
+            series = [self._series(*names) for names in self.plots[index].series]
+            chart.set_series(series, note=SAMPLED if self._history.is_sampled else "")
             self._budget.spend(chart.painted_cells - before)
 
     def _series(self, name: str, key: str) -> Series:

@@ -30,17 +30,24 @@ class View:
         look: how they are looked at.
         crosshair: the x whose values are read; None for the last ones.
         chosen: name of the legend entry on which keys act; None for none.
+        note: what else is to be known of the curves, "sampled"; empty for nothing.
     """
 
     title: str
     look: Look
     crosshair: float | None = None
     chosen: str | None = None
+    note: str = ""
 
     def heading(self, series: Sequence[Series], width: int) -> Heading:
         """Return what the lines over a drawing of a width say."""
         look = self.look
-        settings = {"log": look.log_y, f"smooth {look.smoothing:g}": look.smoothing, "zoom": look.x_range}
+        settings = {
+            self.note: self.note,
+            "log": look.log_y,
+            f"smooth {look.smoothing:g}": look.smoothing,
+            "zoom": look.x_range,
+        }
         x = self.crosshair
         if x is not None:
             x = nearest_x(self.shown(series), look.x_axis, x)
