@@ -16,6 +16,9 @@ PAGE_BYTES = 1 << 19
 """A page ends with the line that passes this: lines may be long."""
 
 _LINE_ENDS = re.compile(rb"\r\n|\n|\r")
+_UNSEEN = re.compile(  # UTF-8 of what may stand between letters and is not shown
+    rb"\xc2[\x80-\x9f\xad]|\xe2\x80[\x8b-\x8f\xaa-\xae]|\xe2\x81[\xa0-\xaf]|\xef\xb8|\xef\xbb\xbf|\xf3\xa0|\xd8\x9c"
+)
 _COLOURS = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]")
 
 
@@ -106,6 +109,17 @@ class LogFile:
             blocks = range(start // BLOCK, -(-min(end, size) // BLOCK))
             return sum(start < cut <= end for block in blocks for cut in _cuts(file, block, size))
 
+    def may_hold(self, blocks: range, needle: str) -> bool:
+        """Whether lines that start in a run of blocks can hold a text: much quicker than to look for them.
+
+        Raises:
+            OSError: If the file cannot be read.
+        """
+        if not blocks:
+            return False
+        with self.path.open("rb") as file:
+            return _may_hold(_read(file, blocks[0] * BLOCK, (blocks[-1] + 3) * BLOCK), needle)
+
     def matching(self, block: int, needle: str) -> list[int]:
         """Return the starts of the lines that hold a text and start in a block, or at its end.
 
@@ -154,10 +168,10 @@ def _lowered(text: str) -> str:
 
 def _may_hold(data: bytes, needle: str) -> bool:
     """Whether lines with a text can be among raw bytes: far quicker than to make lines of them."""
-    if not needle.isascii():
+    if not needle.isascii() or "\\" in needle or (" " in needle and b"\t" in data):
         return True
     plain = _COLOURS.sub(b"", data) if b"\x1b" in data else data
-    if b"\x1b" in plain or b"\t" in plain or not plain.isascii():
+    if b"\x1b" in plain or (not plain.isascii() and _UNSEEN.search(plain)):
         return True
     wanted = needle.encode()
     return wanted in plain or (not any(map(str.isupper, needle)) and wanted in plain.lower())

@@ -1,4 +1,4 @@
-"""Where a text stands in a log, found block by block."""
+"""Where a text stands in a log, found part by part."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from itertools import chain
 
 from tui.log_file import BLOCK, LogFile
+
+GROUP = 16
+"""Blocks that are looked through at a time."""
 
 MOST = 100_000
 """Lines that are noted; a search stops there."""
@@ -34,7 +37,7 @@ class LogSearch:
         return len(self.found) >= MOST
 
     def scan(self) -> Iterator[None]:
-        """Look through the file, or what it has more since; yields after each block.
+        """Look through the file, or what it has more since; yields after each group of blocks.
 
         Raises:
             OSError: If the file cannot be read.
@@ -42,23 +45,25 @@ class LogSearch:
         size = self._file.size
         if size < self._seen:
             self.found, self._seen, self.is_complete = [], 0, False
-        blocks = -(-size // BLOCK)
+        groups = -(-size // (BLOCK * GROUP))
         if self.is_complete:
-            first = max(0, self._seen // BLOCK - 1)  # its last line may have grown
-            del self.found[bisect_left(self.found, first * BLOCK + 1 if first else 0) :]
-            order = iter(range(first, blocks))
+            first = max(0, self._seen // BLOCK - 1) // GROUP  # its last line may have grown
+            del self.found[bisect_left(self.found, first * GROUP * BLOCK + 1 if first else 0) :]
+            order = iter(range(first, groups))
         else:
-            first = min(self._first, max(0, blocks - 1))
-            order = chain(range(max(0, first - 1), blocks), range(first - 2, -1, -1))
-        for block in order:
+            first = min(max(0, self._first - 1) // GROUP, max(0, groups - 1))
+            order = chain(range(first, groups), range(first - 1, -1, -1))
+        for group in order:
             if self.is_full:
                 break
-            self._add(self._file.matching(block, self.needle))
+            blocks = range(group * GROUP, min((group + 1) * GROUP, -(-size // BLOCK)))
+            if self._file.may_hold(blocks, self.needle):
+                self._add([start for block in blocks for start in self._file.matching(block, self.needle)])
             yield
         self._seen, self.is_complete = size, True
 
     def _add(self, starts: list[int]) -> None:
-        """Note the starts of a block, which lie before or behind all others."""
+        """Note the starts of a group, which lie before or behind all others."""
         if not self.found or (starts and starts[0] > self.found[-1]):
             self.found += starts
         else:

@@ -42,7 +42,7 @@ class FilterLine(Horizontal):
     @property
     def text(self) -> str:
         """What is looked for."""
-        return self.query_one(Input).value.strip()
+        return self.query_one(Input).value
 
     def open(self) -> None:
         """Come into view, and take the focus."""
@@ -63,7 +63,7 @@ class FilterLine(Horizontal):
     def leave(self, event: Input.Submitted) -> None:
         """Go back; an empty line goes out of view."""
         event.stop()
-        self.set_class(bool(self.text), "-open")
+        self.set_class(bool(self.text.strip()), "-open")
         self.post_message(self.Left())
 
     def action_drop(self) -> None:
