@@ -16,6 +16,7 @@ from textual.worker import get_current_worker
 from bkd.errors import StorageError
 from bkd.runfile import Status
 from bkd.store import Store
+from tui.held_screen import held
 from tui.history import History
 from tui.memory import Memory
 from tui.messages import EventsRead, HistoryRead, LogRead, Row, RunRead, RunWanted, TaskDone
@@ -278,14 +279,15 @@ class FollowScreen(RunActions):
             return
         self.pane.sleep()
         before, self._pane_name = self.pane, name
-        if name not in self._made:
-            await self.query_one("#panes").mount(self._make(name))
-        before.display, self.pane.display = False, True
-        self.query_one(PaneTabs).show(name)
-        self.query_one(KeyBar).set_keys(self._keys())
-        self.pane.wake(self.run, self.history)
-        self.pane.tick(self.history)
-        self.pane.focus_main()
+        with held(self):
+            if name not in self._made:
+                await self.query_one("#panes").mount(self._make(name))
+            before.display, self.pane.display = False, True
+            self.query_one(PaneTabs).show(name)
+            self.query_one(KeyBar).set_keys(self._keys())
+            self.pane.wake(self.run, self.history)
+            self.pane.tick(self.history)
+            self.pane.focus_main()
         self._memory.put(self.MEMORY_KEY, name)
 
     async def action_next_pane(self, steps: int) -> None:

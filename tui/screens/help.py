@@ -31,19 +31,10 @@ KEYS = {
         ("D", "delete it, after its id was typed"),
     ),
     "Live view": (
-        ("tab  shift+tab", "charts, reliability, configuration, lineage, system, events, output"),
         ("[  ]  1-4", "another chart"),
         ("z", "one chart or all of them"),
-        ("o", "show or hide the output under the charts; elsewhere go to all of it"),
-        ("ctrl+y", "copy the command that launches the same run"),
-        ("enter", "in the lineage: open the run under the cursor"),
+        ("o", "show or hide the output"),
         ("escape", "back"),
-    ),
-    "Configuration, events, output": (
-        ("/", "filter the lines; in the output search, n N go to the next and previous match"),
-        ("f  end  G", "follow the end of the output"),
-        ("w  left right", "wrap long lines, or read along them"),
-        ("home g", "the beginning"),
     ),
     "Chart": (
         ("+ - 0", "zoom in, out, fit"),

@@ -34,6 +34,8 @@ class LinesView(ScrollView, can_focus=True):
         Binding("down,j", "move(1)", "Down", show=False),
         Binding("pageup,ctrl+b", "page(-1)", "Page up", show=False),
         Binding("pagedown,ctrl+f,space", "page(1)", "Page down", show=False),
+        Binding("ctrl+u", "half_page(-1)", "Half a page up", show=False),
+        Binding("ctrl+d", "half_page(1)", "Half a page down", show=False),
         Binding("home,g", "go(0)", "First", show=False),
         Binding("end,G", "go(-1)", "Last", show=False),
         Binding("enter", "choose", "Open", show=False),
@@ -140,6 +142,10 @@ class LinesView(ScrollView, can_focus=True):
     def action_page(self, pages: int) -> None:
         """Move by a page."""
         self.action_move(pages * max(1, self.size.height - 1))
+
+    def action_half_page(self, halves: int) -> None:
+        """Move by half a page."""
+        self.action_move(halves * max(1, self.size.height // 2))
 
     def action_go(self, index: int) -> None:
         """Go to the first or the last line."""

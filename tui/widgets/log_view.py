@@ -35,11 +35,13 @@ class LogView(Widget, can_focus=True):
         Binding("down,j", "move(1)", "Down", show=False),
         Binding("pageup,ctrl+b", "page(-1)", "Page up", show=False),
         Binding("pagedown,ctrl+f,space", "page(1)", "Page down", show=False),
+        Binding("ctrl+u", "half_page(-1)", "Half a page up", show=False),
+        Binding("ctrl+d", "half_page(1)", "Half a page down", show=False),
         Binding("home,g", "top", "Beginning", show=False),
         Binding("end,G", "follow", "End", show=False),
         Binding("f", "toggle_follow", "Follow the end, or stay", show=False),
-        Binding("left", f"pan(-{PAN_CELLS})", "Left", show=False),
-        Binding("right", f"pan({PAN_CELLS})", "Right", show=False),
+        Binding("left,h", f"pan(-{PAN_CELLS})", "Left", show=False),
+        Binding("right,l", f"pan({PAN_CELLS})", "Right", show=False),
         Binding("shift+left", "pan_page(-1)", "Far left", show=False),
         Binding("shift+right", "pan_page(1)", "Far right", show=False),
         Binding("w", "wrap", "Wrap long lines", show=False),
@@ -198,6 +200,10 @@ class LogView(Widget, can_focus=True):
     def action_page(self, pages: int) -> None:
         """Go up or down by a page."""
         self.action_move(pages * max(1, self.size.height - 1))
+
+    def action_half_page(self, halves: int) -> None:
+        """Go up or down by half a page."""
+        self.action_move(halves * max(1, self.size.height // 2))
 
     def action_top(self) -> None:
         """Go to the beginning of the file."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import ClassVar
 
 from textual import on, work
@@ -18,6 +19,7 @@ from bkd.paths import RunFolder
 from bkd.runfile import UNFINISHED
 from bkd.system import Sample
 from bkd.text import ago
+from tui.held_screen import held
 from tui.history import History
 from tui.messages import Row
 from tui.run_columns import when
@@ -35,11 +37,14 @@ CANCELLED_S = 0.1
 class SystemCharts(ChartGroup):
     """Charts over time; those of GPUs come with the first sample that has one."""
 
+    def has_all(self, history: SystemHistory) -> bool:
+        """Whether there is a chart for all that was sampled."""
+        return [chart.id for chart in self.query(ChartView)] == [panel.id for panel in history.panels]
+
     async def show(self, history: SystemHistory) -> None:
         """Draw what there is."""
         panels = history.panels
-        wanted = [panel.id for panel in panels]
-        if [chart.id for chart in self.query(ChartView)] != wanted:
+        if not self.has_all(history):
             await self.remove_children()
             await self.mount_all(_chart(panel) for panel in panels)
             self.query(ChartView).last().set_class(len(panels) % 2 == 1, "-double")
@@ -131,10 +136,12 @@ class SystemPane(Pane):
         if event.is_rewound:
             self._history.clear()
         self._history.add(event.samples)
-        self._say_figures()
-        self._say_ages()
-        if self._history.last is not None:
-            await self.query_one(SystemCharts).show(self._history)
+        charts = self.query_one(SystemCharts)
+        with nullcontext() if charts.has_all(self._history) else held(self):
+            self._say_figures()
+            self._say_ages()
+            if self._history.last is not None:
+                await charts.show(self._history)
 
     def _say_figures(self) -> None:
         lines = self._history.lines(str((self._run.get("environment") or {}).get("device") or "cpu"))
