@@ -10,8 +10,9 @@ from textual.binding import Binding, BindingType
 
 from bkd.paths import SYNTHETIC
 from bkd.store import Store
-from tui.follow_screen import LAST_KEYS, PANE_COMMANDS, FollowScreen
+from tui.follow_screen import FollowScreen
 from tui.messages import Row
+from tui.pane_screen import LAST_KEYS, PANE_COMMANDS
 from tui.panes import shared_panes
 from tui.plots import plots_of
 from tui.widgets.chart_grid import ChartGrid, has_room

@@ -11,9 +11,10 @@ from textual.worker import get_current_worker
 
 from bkd.errors import StorageError
 from bkd.store import Store
-from tui.follow_screen import PANE_COMMANDS, FollowScreen
+from tui.follow_screen import FollowScreen
 from tui.lineage import students_of_sweep
 from tui.messages import Row, RowsRead
+from tui.pane_screen import PANE_COMMANDS
 from tui.panes import shared_panes
 from tui.row_watch import RowWatch
 from tui.run_columns import SWEEP_STUDENTS
