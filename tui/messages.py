@@ -68,7 +68,7 @@ class HistoryRead(Message):
 
 
 class LogRead(Message):
-    """The end of the watched run's output.log was read anew.
+    """The last lines of a failed run's output.log were read.
 
     Attributes:
         lines: Harmless text, oldest first.
@@ -77,6 +77,20 @@ class LogRead(Message):
     def __init__(self, lines: Sequence[str]) -> None:
         super().__init__()
         self.lines = lines
+
+
+class RunWanted(Message):
+    """A run's view should be opened.
+
+    Attributes:
+        run_id: Its id.
+        row: Its row, None if it was deleted.
+    """
+
+    def __init__(self, run_id: str, row: Row | None) -> None:
+        super().__init__()
+        self.run_id = run_id
+        self.row = row
 
 
 class RunLaunched(Message):

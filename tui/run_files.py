@@ -1,10 +1,9 @@
-"""Following the files of one run: its events, the end of its output, its run.json."""
+"""Following the files of one run: its events and its run.json."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 from textual.message import Message
 
@@ -14,10 +13,10 @@ from bkd.events import EventTail
 from bkd.paths import RunFolder
 from bkd.runfile import UNFINISHED
 from bkd.store import Store
-from bkd.text import clean
 from tui.exact_history import ExactHistory
 from tui.history import History
-from tui.messages import EventsRead, HistoryRead, LogRead, Row, RunRead
+from tui.messages import EventsRead, HistoryRead, Row, RunRead
+from tui.run_faults import unreadable
 
 POLL_S = 0.1  # of the event file while the run goes on
 SETTLED_POLL_S = 1.0  # of everything else, and of a run that has ended
@@ -25,7 +24,6 @@ CHUNK_BYTES = 1 << 20  # of events a message
 LONG_BYTES = 1 << 22  # of an event file that is sampled before all of it is read
 BREATH_S = 0.001  # between two parts of it, for the app
 PATIENCE_S = 0.7  # after a sample was taken, so that it is on the screen before the rest is read
-LOG_BYTES = 1 << 16
 
 
 class RunFiles:
@@ -42,7 +40,6 @@ class RunFiles:
         self._tail = EventTail(folder.events)
         self._exact: ExactHistory | None = None  # of a long file, while it is being read
         self._exact_from = 0.0
-        self._log_mark = (-1, -1)
 
     def open(self, history: History) -> None:
         """Take in what can be had at once: all of a short event file, a sample of a long one; `changes` goes on."""
@@ -53,7 +50,7 @@ class RunFiles:
             history.add(self._tail.read(limit_bytes=LONG_BYTES))
 
     def changes(self, is_cancelled: Callable[[], bool]) -> Iterator[Message]:
-        """Yield EventsRead, HistoryRead, RunRead and LogRead until cancelled."""
+        """Yield EventsRead, HistoryRead and RunRead until cancelled."""
         settled_at = 0.0
         while not is_cancelled():
             now = time.monotonic()
@@ -66,7 +63,6 @@ class RunFiles:
             if is_due:
                 settled_at = now
                 yield from self._state()
-                yield from self._log()
             yield from self._read_exactly(now + POLL_S, is_cancelled)
             time.sleep(max(0.0, now + POLL_S - time.monotonic()))
 
@@ -116,25 +112,7 @@ class RunFiles:
         try:
             run: Row = self._store.load(self._folder)
         except StorageError as error:
-            run = {**self._run, "status": "lost", "message": str(error)}
+            run = unreadable(self._run, self._folder, error)
         if run != self._run:
             self._run = run
             yield RunRead(run)
-
-    def _log(self) -> Iterator[LogRead]:
-        try:
-            stat = self._folder.log.stat()
-            mark = (stat.st_mtime_ns, stat.st_size)
-            if mark != self._log_mark:
-                yield LogRead(log_lines(self._folder.log, stat.st_size))
-                self._log_mark = mark
-        except OSError:
-            return  # there is none yet
-
-
-def log_lines(path: Path, size: int) -> Sequence[str]:
-    """Return the last lines of a log as harmless text."""
-    with path.open("rb") as file:
-        file.seek(max(0, size - LOG_BYTES))
-        lines = file.read(LOG_BYTES).decode("utf-8", "replace").splitlines()
-    return [clean(line).rstrip() for line in lines[1 if size > LOG_BYTES else 0 :]]
