@@ -96,10 +96,11 @@ def is_drawn(app: BkdApp, steps: int) -> bool:
     """Whether the loss curve is on the screen up to the last step."""
     if not isinstance(app.screen, RunScreen) or app.screen.history.step < steps:
         return False
-    chart = app.screen.query_one("#loss", ChartView)
-    plot = chart.plot
+    found = list(app.screen.query("#loss").results(ChartView))
+    plot = found[0].plot if found else None
     if plot is None:
         return False
+    chart = found[0]
     row = "".join(chart.line(y).text[plot.column_of(steps) - 1] for y in range(chart.size.height))
     return any("⠀" < c <= "⣿" for c in row)
 

@@ -48,6 +48,8 @@ class ChartGrid(ChartGroup):
         """
         super().__init__(id="charts")
         self.plots = tuple(plots)
+        self._charts = [_chart_of(plot) for plot in self.plots]
+        self._marks = ChartIndex([plot.word for plot in self.plots])
         self._history = history
         self._index = 0
         self._hidden: frozenset[str] = frozenset()
@@ -58,11 +60,8 @@ class ChartGrid(ChartGroup):
 
     def compose(self) -> ComposeResult:
         """Lay out the charts, and their index."""
-        for plot in self.plots:
-            chart = ChartView(plot.title, unit=plot.unit, id=plot.id)
-            chart.set_reactive(ChartView.log_y, plot.log_y)
-            yield chart
-        yield ChartIndex([plot.word for plot in self.plots])
+        yield from self._charts
+        yield self._marks
 
     def on_mount(self) -> None:
         """Draw what there is, then keep up."""
@@ -80,9 +79,8 @@ class ChartGrid(ChartGroup):
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Take the chart that has the focus for the current one."""
-        ids = [plot.id for plot in self.plots]
-        if event.widget.id in ids:
-            self._index = ids.index(event.widget.id)
+        if event.widget in self._charts:
+            self._index = self._charts.index(event.widget)
             self._arrange()
 
     @on(ChartIndex.ChartChosen)
@@ -105,7 +103,7 @@ class ChartGrid(ChartGroup):
     @property
     def current(self) -> ChartView:
         """The chart that keys act on."""
-        return self._chart(self._index)
+        return self._charts[self._index]
 
     def fit_to(self, width: int, height: int) -> None:
         """Show as many charts as a terminal of a size has room for."""
@@ -168,15 +166,13 @@ class ChartGrid(ChartGroup):
         page = self._page
         columns, rows = grid_shape(len(page), width, height)
         self.styles.grid_size_columns, self.styles.grid_size_rows = columns, rows
-        for index in range(len(self.plots)):
-            chart = self._chart(index)
+        for index, chart in enumerate(self._charts):
             chart.set_class(index == self._index, "-current")
             chart.set_class(index not in page, "-away")
             left = -len(page) % columns if index == page[-1] else 0
             chart.styles.column_span = 1 + left  # the last one fills its line
-        marks = self.query_one(ChartIndex)
-        marks.set_class(len(page) < len(self.plots), "-shown")
-        marks.mark(self._index, frozenset(range(len(self.plots))) - set(self._places))
+        self._marks.set_class(len(page) < len(self.plots), "-shown")
+        self._marks.mark(self._index, frozenset(range(len(self.plots))) - set(self._places))
         self._draw([index for index in page if index in self._stale])
 
     @property
@@ -199,7 +195,7 @@ class ChartGrid(ChartGroup):
             self._stale.discard(index)
             if index != self._index:
                 self._last_drawn = index
-            chart, plot = self._chart(index), self.plots[index]
+            chart, plot = self._charts[index], self.plots[index]
             before = chart.painted_cells
             levels = [Level(name, value) for name, value in plot.levels]
             note = SAMPLED if self._history.is_sampled else ""
@@ -209,8 +205,11 @@ class ChartGrid(ChartGroup):
     def _series(self, name: str, key: str) -> Series:
         return self._history.series(name, key) or Series(name, np.empty(0), np.empty(0))
 
-    def _chart(self, index: int) -> ChartView:
-        return self.query_one(f"#{self.plots[index].id}", ChartView)
+
+def _chart_of(plot: Plot) -> ChartView:
+    chart = ChartView(plot.title, unit=plot.unit, id=plot.id)
+    chart.set_reactive(ChartView.log_y, plot.log_y)
+    return chart
 
 
 def has_room(width: int, height: int) -> bool:
