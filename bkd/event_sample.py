@@ -22,7 +22,7 @@ WINDOW_BYTES = 1 << 12
 """Bytes read at a place; a line longer than that is not found there."""
 END_BYTES = 1 << 16
 """Bytes read at the file's end, all of whose records are taken."""
-MOST_PLACES, MOST_EPOCHS = 1024, 400
+MOST_PLACES, MOST_EPOCHS = 512, 400
 BUDGET_S = 0.25
 SEEKS = 12
 """Steps of a search for an epoch's end."""
