@@ -86,7 +86,7 @@ def draw_reliability(
     chosen: float | None = None,
     is_monochrome: bool = False,
 ) -> Frame:
-    """Draw reliability tables over each other into a grid of `width` x `height` cells.
+    """Draw reliability tables over each other, the first on top, into a grid of `width` x `height` cells.
 
     Args:
         tables: The tables; may be empty.
@@ -138,7 +138,7 @@ def _draw_plot(frame: Frame, tables: Sequence[Reliability], is_monochrome: bool)
     layers = [(line_dots(_curve(np.array(PERCENT), np.array(PERCENT)), grid, DIAGONAL), LEVEL)]
     if len(tables) == 1:
         layers.append((_distances(tables[0], grid), faint_paint(0)))
-    for index, table in enumerate(tables):
+    for index, table in reversed(list(enumerate(tables))):
         x, y = (100 * np.array(values) for values in _coordinates(table))
         dots = line_dots(_curve(x, y), grid, PATTERNS[index % len(PATTERNS)] if is_monochrome else PATTERNS[0])
         draw_blocks(dots, np.rint(grid.column(x)), np.rint(grid.row(y)))

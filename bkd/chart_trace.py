@@ -62,18 +62,48 @@ class _Derived:
         return self.lane
 
 
+class Axes:
+    """Positions on one or several x axes, all ascending; several curves may lie along them (`Trace.along`).
+
+    An x that goes back, as a clock may, is held at the largest so far.
+
+    Args:
+        names: Of the axes.
+    """
+
+    def __init__(self, *names: str) -> None:
+        self.held = {name: Growing() for name in names}
+
+    def __len__(self) -> int:
+        return len(next(iter(self.held.values())))
+
+    def extend(self, xs: Array) -> None:
+        """Add finite positions (axes, n), in the order of the names; the array is changed."""
+        for held, x in zip(self.held.values(), xs, strict=True):
+            if len(held) and x.size:
+                x[0] = max(x[0], held.values[-1])
+            held.extend(np.maximum.accumulate(x) if (x[1:] < x[:-1]).any() else x)
+
+    def part(self, start: int, stop: int) -> Axes:
+        """Return a copy of some of the positions."""
+        copy = Axes(*self.held)
+        copy.extend(np.array([held.values[start:stop] for held in self.held.values()]))
+        return copy
+
+
 class Trace:
     """A curve that only grows, by one or several x axes that all ascend.
 
-    Points with an x that is not finite are left out. An x that goes back, as a clock may, is held at the largest so
-    far. A y that is not finite is a gap.
+    Points with an x that is not finite are left out. An x that goes back is held at the largest so far. A y that is not
+    finite is a gap.
 
     Args:
         axes: Names of the x axes.
     """
 
     def __init__(self, *axes: str) -> None:
-        self._xs = {axis: Growing() for axis in axes or (ANY_AXIS,)}
+        self._axes, self._first = Axes(*(axes or (ANY_AXIS,))), 0
+        self._is_sharing = False
         self._scaled: dict[str, tuple[str, float]] = {}
         self._raw = Lane()
         self._derived: dict[str, _Derived] = {}
@@ -103,6 +133,32 @@ class Trace:
         trace.extend(ys, xs)
         return trace
 
+    @staticmethod
+    def along(axes: Axes, first: int) -> Trace:
+        """Return a trace whose points lie at the positions of axes that it shares, from the index `first` on.
+
+        Sharing spares memory: many metrics are recorded at the same steps. `extend_along` adds values; a point anywhere
+        else ends the sharing.
+        """
+        trace = Trace()
+        trace._axes, trace._first, trace._is_sharing = axes, first, True
+        return trace
+
+    @property
+    def is_sharing(self) -> bool:
+        """Whether the points lie along axes that other traces share."""
+        return self._is_sharing
+
+    def extend_along(self, y: Array) -> None:
+        """Add values (n,) of the shared axes' next positions, which are there already."""
+        self._raw.extend(y)
+
+    def own(self) -> None:
+        """End the sharing: keep a copy of the positions."""
+        if self._is_sharing:
+            self._axes = self._axes.part(self._first, self._first + len(self._raw))
+            self._first, self._is_sharing = 0, False
+
     def append(self, y: float | None, *xs: float) -> None:
         """Add a point; None is a gap. Costs little: the arrays grow when they are next read.
 
@@ -113,8 +169,9 @@ class Trace:
         Raises:
             ValueError: Not as many positions as axes.
         """
-        if len(xs) != len(self._xs):
-            raise ValueError(f"a point needs a value and {len(self._xs)} positions, got {1 + len(xs)} numbers")
+        if len(xs) != self._num_axes:
+            raise ValueError(f"a point needs a value and {self._num_axes} positions, got {1 + len(xs)} numbers")
+        self.own()
         self._new += (y, *xs)
 
     def extend(self, y: ArrayLike, *xs: ArrayLike) -> None:
@@ -128,6 +185,7 @@ class Trace:
             ValueError: Not as many positions as axes, or arrays of different lengths.
         """
         self._settle()
+        self.own()
         self._extend(np.array([y, *xs], dtype=np.float64))
 
     def scale(self, axis: str, of: str, by: float) -> None:
@@ -141,18 +199,22 @@ class Trace:
         self._scaled[axis] = (of, by)
 
     def __len__(self) -> int:
-        return len(self._raw) + len(self._new) // (1 + len(self._xs))
+        return len(self._raw) + len(self._new) // (1 + self._num_axes)
 
     @property
     def axes(self) -> tuple[str, ...]:
         """Names of the x axes; none for plain arrays, which go by any."""
-        return tuple(axis for axis in (*self._xs, *self._scaled) if axis != ANY_AXIS)
+        return tuple(axis for axis in (*self._axes.held, *self._scaled) if axis != ANY_AXIS)
+
+    @property
+    def _num_axes(self) -> int:
+        return len(self._axes.held)
 
     @property
     def x(self) -> Array:
         """Positions on the first axis, (n,)."""
         self._settle()
-        return next(iter(self._xs.values())).values
+        return self._values(next(iter(self._axes.held.values())))
 
     @property
     def y(self) -> Array:
@@ -164,8 +226,12 @@ class Trace:
         """Return where the points lie on an axis; None when it is not known."""
         self._settle()
         of, by = self._scaled.get(axis, (axis, 1.0))
-        held = self._xs.get(of, self._xs.get(ANY_AXIS))
-        return None if held is None else Positions(held.values, by)
+        held = self._axes.held.get(of, self._axes.held.get(ANY_AXIS))
+        return None if held is None else Positions(self._values(held), by)
+
+    def _values(self, held: Growing) -> Array:
+        """Return this curve's part of the positions on an axis."""
+        return held.values[self._first : self._first + len(self._raw)]
 
     def lane(self, smoothing: float = 0.0, is_log: bool = False) -> Lane:
         """Return the values, smoothed where the weight of the past is above 0; on a log axis those <= 0 are gaps."""
@@ -195,19 +261,16 @@ class Trace:
         """Take appended points into the arrays."""
         if self._new:
             new, self._new = self._new, []
-            self._extend(np.array(new, dtype=np.float64).reshape(-1, 1 + len(self._xs)).T.copy())
+            self._extend(np.array(new, dtype=np.float64).reshape(-1, 1 + self._num_axes).T.copy())
 
     def _extend(self, points: Array) -> None:
         """Add points (1 + axes, n), the first row their values."""
-        if len(points) != 1 + len(self._xs):
-            raise ValueError(f"a point needs a value and {len(self._xs)} positions, got {len(points)} numbers")
+        if len(points) != 1 + self._num_axes:
+            raise ValueError(f"a point needs a value and {self._num_axes} positions, got {len(points)} numbers")
         known = np.isfinite(points[1:]).all(axis=0)
         if not known.all():
             points = points[:, known]
-        for held, x in zip(self._xs.values(), points[1:], strict=True):
-            if len(held) and x.size:
-                x[0] = max(x[0], held.values[-1])
-            held.extend(np.maximum.accumulate(x) if (x[1:] < x[:-1]).any() else x)
+        self._axes.extend(points[1:])
         self._raw.extend(points[0])
 
 

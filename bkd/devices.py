@@ -13,7 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from bkd import __version__
 from bkd.errors import SpecError
+from bkd.revision import commit
 from bkd.specs import DataSpec, LoopSpec, Optimizer, Precision
 
 
@@ -50,6 +52,8 @@ class Machine:
             "python": platform.python_version(),
             "platform": platform.platform(),
             "cpu_count": os.cpu_count(),
+            "bkd": __version__,
+            "commit": commit(),
         }
 
 

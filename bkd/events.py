@@ -8,6 +8,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,19 @@ class EventTail:
     _inode: int = field(default=0, repr=False)
     _last_line: bytes = field(default=b"", repr=False)
 
+    def start_at(self, offset: int) -> None:
+        """Let the next read begin at the end of a whole line; what stands before it is known already."""
+        try:
+            with self.path.open("rb") as file:
+                start = max(0, offset - CHUNK_BYTES)
+                file.seek(start)
+                data = file.read(offset - start)
+                self._inode = os.fstat(file.fileno()).st_ino
+        except OSError:
+            return
+        self.offset = start + len(data)
+        self._last_line = data[data.rfind(b"\n", 0, max(len(data) - 1, 0)) + 1 :]
+
     def read(self, *, limit_bytes: int = 1 << 62) -> list[dict[str, Any]]:
         """Return the records that came since the last read; lines that are no JSON object are passed over."""
         self.is_rewound = False
@@ -122,12 +136,14 @@ class EventTail:
             return []
         file.seek(self.offset)
         data = file.read(min(limit_bytes, stat.st_size - self.offset))
+        while b"\n" not in data and (more := file.read(CHUNK_BYTES)):  # a line longer than the limit
+            data += more
         end = data.rfind(b"\n") + 1
         if end == 0:
             return []
         self.offset += end
         self._last_line = data[data.rfind(b"\n", 0, end - 1) + 1 : end]
-        return list(_parse(data[:end]))
+        return parse(data[:end])
 
     def _is_continued(self, file: Any) -> bool:
         """Whether the last line that was read still stands there; a resume may have cut and outgrown it."""
@@ -135,14 +151,20 @@ class EventTail:
         return bool(file.read(len(self._last_line)) == self._last_line)
 
 
-def _parse(data: bytes) -> Iterator[dict[str, Any]]:
+def parse(data: bytes) -> list[dict[str, Any]]:
+    """Return the records of whole lines; lines that are no JSON object are passed over."""
+    try:
+        found = orjson.loads(b"[" + data.rstrip().replace(b"\n", b",") + b"]")
+    except orjson.JSONDecodeError:
+        found = _parse_lines(data)
+    return [record for record in found if isinstance(record, dict)]
+
+
+def _parse_lines(data: bytes) -> Iterator[Any]:
+    """Yield what each line holds, where it is JSON at all."""
     for line in data.splitlines():
-        try:
-            record = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            continue
-        if isinstance(record, dict):
-            yield record
+        with suppress(orjson.JSONDecodeError):
+            yield orjson.loads(line)
 
 
 def read_events(path: Path) -> list[dict[str, Any]]:
@@ -160,4 +182,4 @@ def last_events(path: Path, *, tail_bytes: int = 8192) -> list[dict[str, Any]]:
     except OSError:
         return []
     start = 0 if size <= tail_bytes else data.find(b"\n") + 1
-    return list(_parse(data[start : data.rfind(b"\n") + 1]))
+    return parse(data[start : data.rfind(b"\n") + 1])

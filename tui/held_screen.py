@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
 from textual.screen import Screen, ScreenResultType
+from textual.widget import Widget
 
 if TYPE_CHECKING:
     from tui.app import BkdApp
@@ -21,3 +24,12 @@ class HeldScreen(Screen[ScreenResultType]):
         """Leave what is dirty for the paint that ends the hold."""
         if not cast("BkdApp", self.app).is_held:
             super()._compositor_refresh()
+
+
+@contextmanager
+def held(widget: Widget) -> Iterator[None]:
+    """Paint what changes inside once, as soon as it is laid out, not part by part."""
+    app = cast("BkdApp", widget.app)
+    app.hold()
+    yield
+    widget.call_after_refresh(lambda: widget.call_after_refresh(app.paint))

@@ -6,12 +6,16 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from bkd.chart import Series, Trace
 from bkd.chart_time import TIME
+from tui.curves import Curves
 
 Record = Mapping[str, Any]
 RECENT = 50  # steps over which speed is taken
 STEP, EPOCH = "step", "epoch"
+KINDS = ("step", "epoch")
 
 
 class History:
@@ -23,6 +27,7 @@ class History:
         time_s: When the last record was written, Unix seconds; None before the first.
         images_per_s: As the run said last.
         last: The last step's record.
+        is_sampled: Whether the curves are drawn from a part of the records only.
     """
 
     def __init__(self) -> None:
@@ -31,61 +36,69 @@ class History:
 
     def clear(self) -> None:
         """Forget everything: the file was rewound."""
-        self.curves: dict[tuple[str, str], Trace] = {}
+        self._curves = {kind: Curves(STEP, TIME) for kind in KINDS}
         self.step = self.epoch = 0
         self.time_s: float | None = None
         self.images_per_s: float | None = None
         self.last: Record = {}
+        self.is_sampled = False
         self._began: float | None = None
         self._recent: deque[tuple[float, int]] = deque(maxlen=RECENT)
 
+    def become(self, other: History) -> None:
+        """Take over everything that another history holds, which is not used afterwards."""
+        known = self._steps_per_epoch
+        vars(self).update(vars(other))
+        if other._steps_per_epoch is None:
+            self.know_steps_per_epoch(known)
+
+    @property
+    def curves(self) -> dict[tuple[str, str], Trace]:
+        """The curves by kind of record, "step" or "epoch", and metric."""
+        return {(kind, key): trace for kind, held in self._curves.items() for key, trace in held.traces.items()}
+
     def add(self, records: Iterable[Record]) -> None:
         """Take in records in the file's order."""
-        for record in records:
-            kind = str(record.get("kind"))
-            if kind in ("step", "epoch") and isinstance(record.get("step"), int):
-                self._add(kind, record)
-            if isinstance(record.get("t"), int | float):
-                self.time_s = float(record["t"])
+        records = list(records)
+        points = [r for r in records if r.get("kind") in KINDS and type(r.get("step")) is int]
+        if points:
+            self.step, self.epoch = points[-1]["step"], _whole(points[-1].get("epoch"))
+            self._began = _seconds(points[0]) if self._began is None else self._began
+        steps, epochs = ([r for r in points if r["kind"] == kind] for kind in KINDS)
+        self._add("step", steps)
+        self._add("epoch", epochs)
+        if epochs:
+            self.know_steps_per_epoch(epochs[-1]["step"] / (_whole(epochs[-1].get("epoch")) + 1))
+        if steps:
+            self._note_steps(steps)
+        self.time_s = next((t for r in reversed(records) if (t := _number(r.get("t"))) is not None), self.time_s)
 
-    def _add(self, kind: str, record: Record) -> None:
-        self.step, self.epoch = record["step"], int(record.get("epoch") or 0)
-        time_s = float(record.get("t") or 0.0)
-        self._began = time_s if self._began is None else self._began
-        if kind == "epoch":
-            self.know_steps_per_epoch(self.step / (self.epoch + 1))
-        for key, value in record.items():
-            if "/" in key:
-                self._point(kind, key, value, time_s - self._began)
-        if kind == "epoch":
+    def _add(self, kind: str, records: list[Record]) -> None:
+        if not records:
             return
-        self.images_per_s = record.get("time/images_per_s") or self.images_per_s
-        self.last = record
-        self._recent.append((float(record.get("t") or 0.0), self.step))
+        began = self._began or 0.0
+        positions = np.array([[r["step"] for r in records], [_seconds(r) - began for r in records]], dtype=np.float64)
+        for trace in self._curves[kind].extend(records, positions):
+            if self._steps_per_epoch:
+                trace.scale(EPOCH, STEP, 1 / self._steps_per_epoch)
+
+    def _note_steps(self, records: list[Record]) -> None:
+        """Keep what is said of the last steps."""
+        self.last = records[-1]
+        self._recent.extend((_seconds(record), record["step"]) for record in records[-RECENT:])
+        speeds = (_number(record.get("time/images_per_s")) for record in reversed(records))
+        self.images_per_s = next((speed for speed in speeds if speed), self.images_per_s)
 
     def know_steps_per_epoch(self, steps: float | None) -> None:
         """Let curves be looked at by epoch, where it is known how many steps one has."""
-        if steps and steps != self._steps_per_epoch:
+        if steps and steps > 0 and steps != self._steps_per_epoch:
             self._steps_per_epoch = steps
             for curve in self.curves.values():
                 curve.scale(EPOCH, STEP, 1 / steps)
 
-    def _point(self, kind: str, key: str, value: Any, time_s: float) -> None:
-        """Add a value; a null is a gap in a curve that has begun, and nothing before."""
-        if isinstance(value, bool) or not isinstance(value, int | float | None):
-            return
-        curve = self.curves.get((kind, key))
-        if curve is None:
-            if value is None:
-                return
-            curve = self.curves[kind, key] = Trace(STEP, TIME)
-            if self._steps_per_epoch:
-                curve.scale(EPOCH, STEP, 1 / self._steps_per_epoch)
-        curve.append(value, self.step, time_s)
-
     def series(self, name: str, key: str) -> Series | None:
         """Return a metric's curve by step: of single steps if there are, else of epochs; None without a point."""
-        curve = self.curves.get(("step", key)) or self.curves.get(("epoch", key))
+        curve = self._curves["step"].traces.get(key) or self._curves["epoch"].traces.get(key)
         return None if curve is None else Series.of(name, curve)
 
     def share(self, epochs: int) -> float:
@@ -103,3 +116,18 @@ class History:
         if step1 <= step0:
             return None
         return max(0.0, epochs * self._steps_per_epoch - self.step) * (t1 - t0) / (step1 - step0)
+
+
+def _number(value: Any) -> float | None:
+    """Return a value if it is a number."""
+    return float(value) if type(value) in (int, float) else None
+
+
+def _seconds(record: Record) -> float:
+    """Return when a record was written; 0 where it does not tell."""
+    return _number(record.get("t")) or 0.0
+
+
+def _whole(value: Any) -> int:
+    """Return an epoch; 0 for what is none."""
+    return value if type(value) is int and value >= 0 else 0

@@ -17,7 +17,9 @@ from tui.widgets.key_bar import KeyBar
 TITLES = {
     "HomeScreen": "Tables", "RunScreen": "Run", "SweepScreen": "Sweep", "CompareScreen": "Comparison",
     "LaunchScreen": "Form", "FollowScreen": "Run", "ChartView": "Chart", "ChartPointer": "Chart", "RunTable": "Table",
-    "MarkTable": "Table", "CompareTable": "Table", "FilterBar": "Filter", "LogTail": "Output",
+    "MarkTable": "Table", "TreeTable": "Table", "CompareTable": "Table", "FilterBar": "Filter", "LogTail": "Output",
+    "TablesScreen": "Tables", "LogView": "Output", "OutputPane": "Output", "LinesView": "Lines", "LinesPane": "Lines",
+    "FilterLine": "Filter", "PaneScreen": "Run",
 }  # fmt: skip
 """Headings of keys by the class that binds them; other classes are named after themselves."""
 

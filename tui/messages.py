@@ -9,6 +9,7 @@ from textual.message import Message
 
 if TYPE_CHECKING:
     from bkd.specs import RunSpec
+    from tui.history import History
     from tui.plan_check import PlanCheck
 
 Row = Mapping[str, Any]
@@ -66,8 +67,20 @@ class EventsRead(Message):
         self.is_rewound = is_rewound
 
 
+class HistoryRead(Message):
+    """The watched run's events.jsonl was read as a whole: a sample of a long one, or at last every record.
+
+    Attributes:
+        history: To be taken over in place of what was known (`History.become`).
+    """
+
+    def __init__(self, history: History) -> None:
+        super().__init__()
+        self.history = history
+
+
 class LogRead(Message):
-    """The end of the watched run's output.log was read anew.
+    """The last lines of a failed run's output.log were read.
 
     Attributes:
         lines: Harmless text, oldest first.
@@ -76,6 +89,20 @@ class LogRead(Message):
     def __init__(self, lines: Sequence[str]) -> None:
         super().__init__()
         self.lines = lines
+
+
+class RunWanted(Message):
+    """A run's view should be opened.
+
+    Attributes:
+        run_id: Its id.
+        row: Its row, None if it was deleted.
+    """
+
+    def __init__(self, run_id: str, row: Row | None) -> None:
+        super().__init__()
+        self.run_id = run_id
+        self.row = row
 
 
 class RunLaunched(Message):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 from textual import events, on, work
@@ -14,20 +14,33 @@ from bkd.store import Store
 from tui.follow_screen import FollowScreen
 from tui.lineage import students_of_sweep
 from tui.messages import Row, RowsRead
+from tui.pane_screen import PANE_COMMANDS
+from tui.panes import shared_panes
 from tui.row_watch import RowWatch
 from tui.run_columns import SWEEP_STUDENTS
 from tui.widgets.chart_grid import GRID_ROWS
-from tui.widgets.key_bar import Key, KeyBar
-from tui.widgets.log_tail import LogTail
-from tui.widgets.run_state import RunState
+from tui.widgets.key_bar import Key
+from tui.widgets.main_pane import MainPane
+from tui.widgets.pane import Pane
 from tui.widgets.run_table import RunTable
 
-KEYS = (
+SWEEP_KEYS = (
     Key("enter", "open student", "open_selected"), Key("x", "stop sweep", "stop_run"),
     Key("r", "resume sweep", "resume_run"), Key("s", "sort", "sort"), Key("o", "output", "toggle_log"),
     Key("t", "tags", "edit_tags"), Key("D", "delete", "delete_run"),
     Key("?", "help", "app.show_help"), Key("esc", "back", "back"),
 )  # fmt: skip
+
+
+class StudentsPane(MainPane):
+    """The students of a sweep."""
+
+    MAIN = "RunTable"
+
+    def compose(self) -> ComposeResult:
+        """Lay out the table."""
+        yield RunTable(SWEEP_STUDENTS, empty="No students yet: the sweep is about to list them.", id="students")
+        yield from super().compose()
 
 
 class SweepScreen(FollowScreen):
@@ -39,22 +52,27 @@ class SweepScreen(FollowScreen):
         ("Resume sweep", "Go on with the students that are not done", "resume_run"),
         ("Delete sweep", "Delete this sweep; its students stay", "delete_run"),
         ("Edit tags", "Edit this sweep's tags", "edit_tags"),
-        ("Output", "Show or hide what the sweep printed", "toggle_log"),
+        ("Students", "Show this sweep's students", "show_pane('Students')"),
+        *PANE_COMMANDS,
+        ("Output", "Show or hide what the sweep printed last", "toggle_log"),
         ("Back", "Back to the tables", "back"),
     )
-    AUTO_FOCUS = "RunTable"
+    AUTO_FOCUS = ""  # the pane in front says what takes the focus
+    MEMORY_KEY = "sweep.pane"
 
     def __init__(self, store: Store, row: Row) -> None:
         super().__init__(store, row)
         self._watch = RowWatch(store)
         self._rows: Sequence[Row] = ()
 
-    def compose(self) -> ComposeResult:
-        """Lay out state, students, output and keys."""
-        yield RunState(self.run)
-        yield RunTable(SWEEP_STUDENTS, empty="No students yet: the sweep is about to list them.", id="students")
-        yield LogTail(id="log")
-        yield KeyBar(KEYS, id="keys")
+    def pane_makers(self) -> Mapping[str, Callable[[], Pane]]:
+        """Return what makes each pane."""
+        makers: dict[str, Callable[[], Pane]] = {"Students": lambda: StudentsPane(self.folder.log)}
+        return makers | shared_panes(self.store, self.folder)
+
+    def main_keys(self) -> Sequence[Key]:
+        """Return the keys of the students."""
+        return SWEEP_KEYS
 
     def on_mount(self) -> None:
         """Fill the table, then follow the files and the rows."""
@@ -72,6 +90,8 @@ class SweepScreen(FollowScreen):
     def on_resize(self, event: events.Resize) -> None:
         """Show the output where there is room for it."""
         self.set_class(event.size.height >= GRID_ROWS, "-log")
+        if self.main is not None:
+            self.main.follow_log()
         self.call_after_refresh(self.show_figures)
 
     @work(thread=True, group="rows", exclusive=True)
@@ -93,7 +113,8 @@ class SweepScreen(FollowScreen):
         self._show_students()
 
     def _show_students(self) -> None:
-        self.query_one(RunTable).set_rows(students_of_sweep(self.run, self._rows))
+        for table in self.query(RunTable):
+            table.set_rows(students_of_sweep(self.run, self._rows))
 
     @on(RunTable.RunOpened)
     def open_student(self) -> None:
@@ -106,8 +127,10 @@ class SweepScreen(FollowScreen):
 
     def action_open_selected(self) -> None:
         """Open the student under the cursor."""
-        self.query_one(RunTable).action_open()
+        for table in self.query(RunTable):
+            table.action_open()
 
     def action_sort(self) -> None:
         """Sort by the next column."""
-        self.query_one(RunTable).action_sort_next()
+        for table in self.query(RunTable):
+            table.action_sort_next()

@@ -53,6 +53,7 @@ class ChartCanvas(Widget):
         "chart-view--title",
         "chart-view--text",
         "chart-view--axis",
+        "chart-view--level",
         "chart-view--mark",
         *(f"chart-view--series-{n}" for n in (1, 2, 3, 4)),
         *(f"chart-view--series-{n}-faint" for n in (1, 2, 3, 4)),
@@ -97,6 +98,7 @@ class ChartCanvas(Widget):
         """Cells that were repainted so far because curves changed: what the chart costs a slow link."""
         self.series: Sequence[Series] = ()
         self.levels: Sequence[Level] = ()
+        self.note = ""
         self._clock = clock
         self._legend_at = -math.inf
         self._legend_timer: Timer | None = None
@@ -135,14 +137,15 @@ class ChartCanvas(Widget):
         if self.app.no_color:
             self.watch(self, "has_focus", self.redraw, init=False)
 
-    def set_series(self, series: Sequence[Series], levels: Sequence[Level] = ()) -> None:
+    def set_series(self, series: Sequence[Series], levels: Sequence[Level] = (), note: str = "") -> None:
         """Replace the curves; what looks different is repainted, nothing at all while the chart is out of view.
 
         Args:
             series: Curves of different names; `Series.of` those that grow, so that only what is new is looked at.
             levels: Values that lie across the chart, such as what the teacher reached.
+            note: A word on what the curves are, "sampled"; empty where they are all that is known.
         """
-        self.series, self.levels = series, levels
+        self.series, self.levels, self.note = series, levels, note
         self._redraw(is_hasty=self.crosshair is None)
 
     def redraw(self) -> None:
@@ -166,7 +169,7 @@ class ChartCanvas(Widget):
     def view(self) -> View:
         """How the curves are shown now."""
         sign = FOCUS_SIGN if self.app.no_color and self.has_focus else ""
-        return View(sign + self.title, self.look, self.crosshair, self.chosen)
+        return View(sign + self.title, self.look, self.crosshair, self.chosen, self.note)
 
     @property
     def plot(self) -> Plot | None:

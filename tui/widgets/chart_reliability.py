@@ -19,7 +19,7 @@ from bkd.text import count, percent
 from tui.widgets.chart_heading import Entry, Heading, Piece
 from tui.widgets.chart_picture import SIGNS, tone_of
 
-TITLE, LONG_TITLE, LONG_TITLE_COLUMNS = "Reliability", "Reliability: accuracy over confidence, %", 80
+TITLE, MEANING, LONG_TITLE_COLUMNS = "Reliability", ": accuracy over confidence, %", 80
 ROWS_PER_HEADING_LINE = 6
 
 
@@ -38,6 +38,7 @@ class ReliabilityView(Widget, can_focus=True):
         &:focus > .reliability-view--title { color: $accent; text-style: bold; }
         & > .reliability-view--text { color: $muted; }
         & > .reliability-view--axis { color: $chart-axis; }
+        & > .reliability-view--level { color: $muted; }
         & > .reliability-view--mark { color: $accent; }
         & > .reliability-view--series-1 { color: $series-1; }
         & > .reliability-view--series-2 { color: $series-2; }
@@ -50,13 +51,16 @@ class ReliabilityView(Widget, can_focus=True):
         "reliability-view--title",
         "reliability-view--text",
         "reliability-view--axis",
+        "reliability-view--level",
         "reliability-view--mark",
         *(f"reliability-view--series-{n}" for n in (1, 2, 3, 4)),
         "reliability-view--series-1-faint",
     }
 
     tables: reactive[Sequence[Reliability]] = reactive(())
-    """What is drawn, a later one on top."""
+    """What is drawn, an earlier one on top."""
+    split: reactive[str] = reactive("")
+    """Which images the tables are of; empty where that is plain."""
     chosen: reactive[tuple[float, float] | None] = reactive(None)
     """The ends of the bin whose figures are read; None for the figures of all images."""
 
@@ -67,7 +71,7 @@ class ReliabilityView(Widget, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Return a line: of the heading, or a row of the diagram."""
-        made_from = (self.content_size, self.tables, self.chosen)
+        made_from = (self.content_size, self.tables, self.chosen, self.split)
         if made_from != self._drawn:
             self._lines, self._drawn = self._draw(), made_from
         pieces = self._lines[y] if y < len(self._lines) else []
@@ -124,7 +128,8 @@ class ReliabilityView(Widget, can_focus=True):
         if self.chosen is not None:
             at = f"confidence {100 * self.chosen[0]:.0f} to {100 * self.chosen[1]:.0f}%"
         width, height = self.content_size
-        title = LONG_TITLE if width >= LONG_TITLE_COLUMNS and not at else TITLE
+        title = f"{TITLE}, {self.split}" if self.split else TITLE
+        title += MEANING if width >= LONG_TITLE_COLUMNS and not at else ""
         heading = Heading(title, [self._entry(i, table) for i, table in enumerate(self.tables)], [], at)
         return heading.lines(max(width, 1), max(height // ROWS_PER_HEADING_LINE, 1))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -15,6 +16,7 @@ from tui.history import History
 from tui.messages import Row
 from tui.plots import has_kl_term, is_trained
 from tui.run_columns import is_sweep
+from tui.run_faults import fault_text
 from tui.widgets.line import Line
 from tui.widgets.status import status_text, status_tone
 
@@ -28,6 +30,7 @@ class RunState(Vertical):
     def __init__(self, run: Row) -> None:
         super().__init__()
         self._run = run
+        self._end: Sequence[str] = ()
         self._aged_at = 0.0
 
     def compose(self) -> ComposeResult:
@@ -54,10 +57,14 @@ class RunState(Vertical):
         title.append(f"   {clean(str(run.get('name')))}", "bold")
         title.append(f"   {clean(role_text(run))} on {run.get('dataset')}", "dim")
         self.query_one("#run-title", Line).say(title)
-        message = self.query_one("#run-message", Line)
-        text = "" if run.get("message") is None else clean(str(run["message"]))
+        message, text = self.query_one("#run-message", Line), fault_text(run, self._end)
         message.set_class(bool(text), "-shown")
         message.say(text, resizes=True)
+
+    def show_end(self, lines: Sequence[str]) -> None:
+        """Show what a failed run printed last."""
+        self._end = lines
+        self.show_run(self._run)
 
     def show_figures(self, history: History) -> None:
         """Show the latest figures."""
