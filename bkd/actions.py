@@ -174,6 +174,7 @@ def requeue(folder: RunFolder) -> dict[str, Any]:
     """
     run = read_run(folder)
     run |= {"status": Status.QUEUED.value, "host": this_host(), "message": None, "ended": None}
+    run.pop("exit_code", None)
     write_run(folder, run)
     return run
 

@@ -135,7 +135,7 @@ def load_predictor(
         folder: The run's.
         shape: What networks for its data are built for.
         device: Where it predicts.
-        which: Its last or its best weights.
+        which: Its last or its best weights; of a run that combines others BEST means the best of each of them.
         find: Reference to a run -> its folder and run.json, for teachers that are made of others.
         num_chunk: Images that a Laplace teacher without closed form handles at a time; None leaves its own.
 
@@ -148,7 +148,7 @@ def load_predictor(
         spec = spec.model_copy(update={"num_chunk": num_chunk})
     kind = load_kind(spec.kind) if spec.kind else None
     if kind is not None and kind.combine is not None:
-        weights = getattr(spec, "weights", Weights.LAST)
+        weights = which if which is Weights.BEST else getattr(spec, "weights", Weights.LAST)
         found = [find(ref) for ref in spec.sources]
         sources = [load_predictor(theirs, where, shape, device, weights, find) for where, theirs in found]
         return kind.combine(spec, sources).freeze()

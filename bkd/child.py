@@ -1,6 +1,7 @@
 """A child process's runs on disk: opened, told of, ended. What they compute is in the modules beside this one."""
 
 import os
+import sys
 import time
 import traceback
 from abc import ABC, abstractmethod
@@ -49,11 +50,14 @@ class Child(ABC):
         """Do the work and return the exit code; a failure is written down and told on standard error."""
         try:
             self.work()
+        except BkdError as error:
+            print(error, file=sys.stderr, flush=True)
+            self._fail(str(error), error.exit_code)
+            return error.exit_code
         except Exception as error:
             traceback.print_exc()
-            message = str(error) if isinstance(error, BkdError) else f"{type(error).__name__}: {error}"
-            self._fail(message)
-            return error.exit_code if isinstance(error, BkdError) else 1
+            self._fail(f"{type(error).__name__}: {error}", 1)
+            return 1
         for record in self.records.values():
             if self._is_alone:
                 self.register(record)
@@ -164,11 +168,12 @@ class Child(ABC):
         """Put a run's row into the registry."""
         self.store.register(record.run, read_user(record.folder))
 
-    def _fail(self, message: str) -> None:
+    def _fail(self, message: str, exit_code: int) -> None:
         for folder in self.folders:
             record = next((r for r in self.records.values() if r.folder == folder), None)
             if record is None or record.is_ended:
                 continue
+            record.run["exit_code"] = exit_code  # 2: the user's to mend
             try:
                 record.end(Status.FAILED, message=f"{message} The log is {self.folders[0].log}.")
                 if self._is_alone:

@@ -5,6 +5,7 @@ Every repetition is one number of one run. Student's t is exact to about 1e-11, 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import exp, fsum, inf, lgamma, log, sqrt
 
 MOST_REPETITIONS = 100_000
@@ -153,6 +154,7 @@ def t_cdf(t: float, df: float) -> float:
     return 1 - tail if t > 0 else tail
 
 
+@lru_cache(maxsize=4096)
 def t_quantile(probability: float, df: float) -> float:
     """Return the t below which Student's distribution with `df` > 0 degrees of freedom has the given probability.
 

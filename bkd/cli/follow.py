@@ -24,6 +24,7 @@ from bkd.text import ago, clean, count, duration, fit, number, percent
 POLL_S = 0.1
 REDRAW_S = 0.5
 LOG_LINES = 12  # of a failed run
+MENDABLE = 2  # exit code of the user's own mistakes
 CHARTS = (
     ("loss", ("train/loss", "val/loss")),
     ("accuracy", ("train/acc", "val/acc", "test/acc")),
@@ -57,7 +58,7 @@ class Curves:
 
 
 def follow(store: Store, folder: RunFolder, *, as_json: bool = False, is_owner: bool = False) -> int:
-    """Follow a run until it ends and return the exit code: 0 if it is done, 1 if it is not, 130 if interrupted.
+    """Follow a run until it ends and return the exit code: 0 if it is done, 2 if the user can mend it, else 1, or 130.
 
     Args:
         store: Of the run.
@@ -77,7 +78,12 @@ def follow(store: Store, folder: RunFolder, *, as_json: bool = False, is_owner: 
         print_json(run)
     else:
         _last_words(folder, run)
-    return 0 if run["status"] == Status.DONE else 1
+    return 0 if run["status"] == Status.DONE else MENDABLE if _is_mendable(run) else 1
+
+
+def _is_mendable(run: dict[str, Any]) -> bool:
+    """Whether a run failed for something that its message tells how to mend."""
+    return run["status"] == Status.FAILED and run.get("exit_code") == MENDABLE
 
 
 def _screen(run: dict[str, Any], as_json: bool) -> Silent:
@@ -133,7 +139,10 @@ def _last_words(folder: RunFolder, run: dict[str, Any]) -> None:
     click.echo(f"{run['id']} is {run['status']}" + (f": {', '.join(figures)}." if figures else "."))
     if run["status"] in (Status.FAILED, Status.LOST):
         if run.get("message"):
-            warn(str(run["message"]))
+            warn(clean(str(run["message"])))
+        if _is_mendable(run):
+            warn(f"Mend that and `bkd resume {run['id']}`, or launch it again with other settings.")
+            return
         if run["status"] == Status.LOST:
             warn("Its process is gone without a word: killed, out of memory, or the machine went down.")
         if sample := latest(folder):

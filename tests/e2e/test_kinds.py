@@ -8,13 +8,16 @@ import pytest
 import torch
 from children import ended, kill, steps_of, student_spec, teacher_spec, timeless, until
 from in_process import done, work_on
+from safetensors.torch import load_file, save_file
 
 from bkd import actions, checkpoint
+from bkd.assemble import load_predictor
 from bkd.cli.main import run as bkd_main
 from bkd.events import read_events
+from bkd.kinds.kind import NetworkShape
 from bkd.kinds.table import load_kind
 from bkd.runfile import read_run, write_run
-from bkd.specs import make_spec
+from bkd.specs import Weights, make_spec
 from bkd.store import Store
 
 STEPS = 4  # an epoch: 400 images in batches of 100
@@ -122,6 +125,26 @@ def test_a_combined_teacher_is_made_evaluated_and_learnt_from(
     steps = [event for event in read_events(save.folder(student["path"]).events) if event["kind"] == "step"]
     assert all(step["grad/noise_teacher"] > 0 for step in steps)
     assert ("grad/noise_shared" in steps[0]) is is_stochastic
+
+
+def test_best_weights_of_a_combined_teacher_are_the_best_of_what_it_combines(
+    save: Store, plain: dict[str, Any]
+) -> None:
+    """The last weights are made zero: only the best still tell one class from another."""
+    run = done(save, teacher_spec("Deterministic", epochs=2, trial=9))
+    views = done(save, derived("TTDA", teacher=run["id"], views=2))
+    folder = save.folder(run["path"])
+    weights = load_file(folder.last_weights)
+    save_file({name: torch.zeros_like(value) for name, value in weights.items()}, folder.last_weights)
+
+    def answers(which: Weights) -> torch.Tensor:
+        shape, x = NetworkShape(1, 10, 100), torch.randn(8, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+        at = save.folder(views["path"])
+        teacher = load_predictor(save.load(at), at, shape, torch.device("cpu"), which, save.read)
+        return teacher.predict(x, 1, torch.Generator()).probs(1.0)
+
+    assert torch.allclose(answers(Weights.LAST), torch.full((8, 10), 0.1))
+    assert float(answers(Weights.BEST).std()) > 1e-3
 
 
 def test_a_combined_teacher_that_was_interrupted_begins_again(save: Store, plain: dict[str, Any]) -> None:

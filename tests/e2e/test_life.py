@@ -4,6 +4,7 @@ import pytest
 from children import ended, finished, steps_of, student_spec, teacher_spec, until
 
 from bkd import actions
+from bkd.cli.main import run as bkd_main
 from bkd.errors import BkdError, RunBusy, SpecError
 from bkd.events import read_events
 from bkd.store import Store
@@ -55,6 +56,22 @@ def test_missing_data_fails_with_where_it_looked(store: Store) -> None:
     run = ended(store, actions.launch(store, teacher_spec("Deterministic", dataset="cifar100")))
     assert run["status"] == "failed"
     assert "bkd data download cifar100" in run["message"]
+
+
+def test_what_a_user_can_mend_is_told_in_a_sentence_and_exits_with_2(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Found out by the run's own process, after the launch; a fault of the training itself exits with 1."""
+    assert bkd_main(["--save", str(store.root), "train", "deterministic", "--dataset", "cifar100"]) == 2
+    said = capsys.readouterr().err
+    assert "bkd data download cifar100" in said
+    assert "Traceback" not in said
+    [row] = store.rows()
+    assert f"`bkd resume {row['id']}`" in said
+    assert "Traceback" not in store.folder(row["path"]).log.read_text()
+    diverging = ["--dataset", "digits", "--arch", "wrn_16_1", "--epochs", "1", "--train-limit", "300", "--threads", "1"]
+    diverging += ["--learning-rate", "1e30", "--optimizer", "sgd"]
+    assert bkd_main(["--save", str(store.root), "train", "deterministic", *diverging]) == 1
 
 
 def test_what_does_not_fit_the_teacher_is_refused_before_launch(store: Store) -> None:
