@@ -18,6 +18,9 @@ from bkd.chart_trace import Positions, Trace
 SMALLEST = 1e-300
 """An interval that reaches below 0 ends here on a log axis."""
 
+LEAST_SHARE = 1 / 3
+"""A level lies on the y axis if the curves keep this share of it; else it would press them flat."""
+
 LEAST_WEIGHT = 0.05
 """A smaller weight of the past is none: it would change less than can be seen."""
 
@@ -84,7 +87,7 @@ class Look:
     Attributes:
         x_axis: name of the x axis; series that do not know it are not shown.
         x_range: ends of the x axis, or None to fit all data in steps.
-        y_range: ends of the y axis, or None to fit the values inside the x range, and the levels unless it was given.
+        y_range: ends of the y axis, or None to fit the values inside the x range, and near levels unless it was given.
         log_y: logarithmic y axis; values <= 0 are gaps.
         smoothing: weight of the past in an exponential moving average, in [0, 1), for each point of the densest series;
             the others are smoothed over as much of x (`weights`). The raw values stay faintly visible.
@@ -163,13 +166,33 @@ def set_scene(series: Sequence[Series], look: Look) -> Scene:
     low, high = _extremes(layers, x_range)
     why_empty = "" if low <= high else _why_empty(series, look)
     if not look.x_range:
-        low, high = min([low, *levels]), max([high, *levels])
+        low, high = _with_levels(low, high, levels, look.log_y)
     y_range = (0.1, 1.0) if look.log_y else (0.0, 1.0)
     if look.y_range:
         y_range = _widened(look.y_range, look.log_y)
     elif low <= high:
         y_range = value_range(low, high, look.log_y)
     return Scene(layers, levels, x_range, y_range, why_empty)
+
+
+def beyond(value: float, y_range: Range) -> int:
+    """Tell where a value lies: 0 on the y axis, 1 above it, -1 below it."""
+    return int(value > max(y_range)) - int(value < min(y_range))
+
+
+def _with_levels(low: float, high: float, levels: Sequence[float], log: bool) -> Range:
+    """Return a range of values widened to the levels near it, those that leave it its share; flat curves take any."""
+    own = _length(low, high, log) if low < high else float("inf")
+    for level in sorted(levels, key=lambda value: max(low - value, value - high)):
+        ends = min(low, level), max(high, level)
+        if own >= LEAST_SHARE * _length(*ends, log):
+            low, high = ends
+    return low, high
+
+
+def _length(low: float, high: float, log: bool) -> float:
+    """Return how far two values lie apart on an axis."""
+    return log2(high) - log2(low) if log else high - low
 
 
 def whole_range(series: Sequence[Series], x_axis: str) -> Range:

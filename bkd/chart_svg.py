@@ -17,7 +17,7 @@ from bkd.text import cell_width, clean
 
 COLOURS = ("#d98a00", "#0b4fb3", "#14181d", "#c9408f")
 DASHES = ("", "9 5", "2 4", "14 4 2 4")
-INK, GREY, RULE, ACCENT = "#14181d", "#5d6a75", "#e2e7eb", "#0f766e"
+INK, GREY, RULE, ACCENT, LEVEL = "#14181d", "#5d6a75", "#e2e7eb", "#0f766e", "#6a4bbd"
 FONT = "font-family='DejaVu Sans, Helvetica, Arial, sans-serif' font-size='12'"
 
 LEFT, RIGHT, ABOVE, BELOW = 64, 16, 34, 44
@@ -236,7 +236,7 @@ def _series_stroke(index: int) -> str:
 
 
 def _level_stroke() -> str:
-    return f"stroke='{GREY}' stroke-width='1.2' stroke-dasharray='5 4'"
+    return f"stroke='{LEVEL}' stroke-width='1.4' stroke-dasharray='5 4'"
 
 
 def _stroke(path: str, attributes: str) -> str:

@@ -88,9 +88,9 @@ class FollowScreen(PaneScreen):
 
     @on(HistoryRead)
     def take_history(self, event: HistoryRead) -> None:
-        """Take over curves that were read as a whole."""
+        """Take over curves that were read as a whole; exact ones replace their sample in their turn."""
         self.history.become(event.history)
-        self.history_grew(is_first=True)
+        self.history_grew(is_first=self.history.is_sampled)
         self._show_figures_soon()
 
     def _show_figures_soon(self) -> None:

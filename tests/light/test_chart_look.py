@@ -9,7 +9,7 @@ from bkd import chart
 from bkd.chart import Level, Look, Series, Trace, ansi_lines
 from bkd.chart_frame import LEVEL, faint_paint, line_paint
 from bkd.chart_raster import PATTERNS
-from bkd.chart_scene import weights
+from bkd.chart_scene import beyond, weights
 
 
 def draw(series, *, width=60, height=16, **look):
@@ -42,6 +42,15 @@ def test_the_whole_is_fitted_to_levels_a_part_of_it_is_not():
     assert not painted(zoomed, LEVEL).any()
 
 
+@pytest.mark.parametrize("log_y", [False, True])
+def test_a_level_far_from_the_curves_does_not_press_them_flat(log_y):
+    falling = Series("a", np.arange(50), np.linspace(2, 1, 50))
+    for near, far in ((3.5, 9.0), (0.3, -9.0 if not log_y else 1e-4)):
+        levels = [Level("far", far), Level("near", near)]
+        y_range = draw([falling], levels=levels, log_y=log_y).plot.y_range
+        assert (beyond(near, y_range), beyond(far, y_range)) == (0, 1 if far > 0.5 else -1)
+
+
 @pytest.mark.parametrize("value", [0.0, -1.0, np.nan, np.inf])
 def test_a_level_that_has_no_place_is_left_out(value):
     frame = draw([flat("a", 0.2)], levels=[Level("teacher", value)], log_y=True)
@@ -57,10 +66,10 @@ def test_lines_lie_over_levels():
 
 def test_hidden_series_keep_their_colours_and_are_not_fitted():
     series = [flat("a", 1), flat("b", 500), flat("c", 2)]
-    frame = draw(series, hidden=frozenset({"b"}), levels=[Level("d", 900)])
+    frame = draw(series, hidden=frozenset({"b"}), levels=[Level("d", 3.9)])
     assert painted(frame, line_paint(2)).any()
     assert not painted(frame, line_paint(1)).any()
-    assert frame.plot.y_range[1] >= 900
+    assert frame.plot.y_range[1] >= 3.9
     assert draw(series, hidden=frozenset({"b", "d"}), levels=[Level("d", 900)]).plot.y_range[1] < 10
     assert "all series are hidden" in "\n".join(ansi_lines(draw(series, hidden=frozenset("abc")), colour=False))
 

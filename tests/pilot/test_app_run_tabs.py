@@ -319,7 +319,7 @@ async def test_events_are_lines_without_steps_that_follow_and_filter(save: SaveR
             await until(pilot, lambda: "epoch" in text(app))
             lines = text(app).splitlines()
             assert lines[0].split()[2:] == ["state", "running"]
-            assert "1 step 30 loss 1.5 val loss - val acc 50.00%" in " ".join(text(app).split())
+            assert "epoch 1, step 30, loss 1.5, val loss -, val acc 50.00%" in " ".join(text(app).split())
             assert "end" in text(app)  # the long line goes on below
             assert "\x1b" not in text(app)
             assert all(len(line) <= size[0] for line in lines)

@@ -10,6 +10,7 @@ from pilot_save import CREATED, SaveRoot, append, until
 
 from bkd import event_sample
 from bkd.events import parse
+from bkd.runfile import read_run, write_run
 from tui import run_files
 from tui.app import BkdApp
 from tui.exact_history import ExactHistory
@@ -171,9 +172,13 @@ async def test_the_chart_says_sampled_until_all_is_read(save: SaveRoot, monkeypa
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, RunScreen))
         chart = app.screen.query_one("#loss", ChartView)
-        await until(pilot, lambda: "sampled" in chart.line(0).text)
+
+        def heading() -> str:
+            return chart.line(0).text + chart.line(1).text
+
+        await until(pilot, lambda: "sampled" in heading())
         assert app.screen.history.step == 20_000
-        await until(pilot, lambda: "sampled" not in chart.line(0).text)
+        await until(pilot, lambda: "sampled" not in heading())
         assert len(chart.series[0].trace) == 20_000
 
 
@@ -182,3 +187,21 @@ def test_lines_in_one_go_are_those_one_by_one():
     assert len(parse(b"\n".join(good) + b"\n")) == 5
     assert len(parse(b"\n".join([*good, b"torn{", b"", *good]) + b"\n")) == 10
     assert parse(b"") == parse(b"\n\n") == parse(b"3\n[1]\n") == []
+
+
+async def test_the_curves_stay_when_the_file_vanishes_and_begin_anew_with_a_new_one(save: SaveRoot) -> None:
+    folder = save.teacher("aaaa0001")
+    write(folder.events, 1, 50)
+    app = BkdApp(save.path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen.history.step == 50)
+        assert isinstance(app.screen, RunScreen)
+        history = app.screen.history
+        folder.events.rename(folder.events.with_suffix(".away"))
+        write_run(folder, {**read_run(folder), "message": "read anew"})
+        await until(pilot, lambda: app.screen.run.get("message") == "read anew")
+        assert history.step == 50
+        write(folder.events, 1, 9)
+        await until(pilot, lambda: history.step == 9)
+        assert len(history.curves["step", "train/loss"]) == 9

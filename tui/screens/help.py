@@ -31,8 +31,9 @@ KEYS = {
         ("D", "delete it, after its id was typed"),
     ),
     "Live view": (
-        ("[  ]  1-4", "another chart"),
+        ("[  ]  1-9", "another chart"),
         ("z", "one chart or all of them"),
+        ("h  U", "hide this chart, show the hidden ones"),
         ("o", "show or hide the output"),
         ("escape", "back"),
     ),

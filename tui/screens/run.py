@@ -9,12 +9,13 @@ from textual import events
 from textual.binding import Binding, BindingType
 
 from bkd.paths import SYNTHETIC
+from bkd.runfile import Status
 from bkd.store import Store
 from tui.follow_screen import FollowScreen
 from tui.messages import Row
 from tui.pane_screen import LAST_KEYS, PANE_COMMANDS
 from tui.panes import shared_panes
-from tui.plots import plots_of
+from tui.plots import known_plots, plots_of, teacher_of
 from tui.widgets.chart_grid import ChartGrid, has_room
 from tui.widgets.chart_view import ChartView
 from tui.widgets.key_bar import Key
@@ -38,7 +39,9 @@ class RunScreen(FollowScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("right_square_bracket", "next_chart(1)", "Next chart", show=False),
         Binding("left_square_bracket", "next_chart(-1)", "Previous chart", show=False),
-        *(Binding(str(n), f"show_chart({n - 1})", f"Chart {n}", show=False) for n in (1, 2, 3, 4)),
+        *(Binding(str(n), f"show_chart({n - 1})", f"Chart {n}", show=False) for n in range(1, 10)),
+        Binding("h", "charts('hide_chart')", "Hide this chart", show=False),
+        Binding("U", "charts('show_hidden')", "Show the charts that are hidden", show=False),
         Binding("z", "toggle_single", "One chart or all"),
     ]
     COMMAND_LIST: ClassVar = (
@@ -51,6 +54,8 @@ class RunScreen(FollowScreen):
         *PANE_COMMANDS,
         ("Output", "Show or hide what the run printed last", "toggle_log"),
         ("One chart or all", "Change between one chart and all of them", "toggle_single"),
+        ("Hide chart", "Put the current chart away", "charts('hide_chart')"),
+        ("Show hidden charts", "Show the charts that were put away", "charts('show_hidden')"),
         *((title, text, f"chart({action!r})") for title, text, action in ChartView.COMMAND_LIST),
         ("Back", "Back to the tables", "back"),
     )
@@ -59,7 +64,9 @@ class RunScreen(FollowScreen):
 
     def __init__(self, store: Store, row: Row) -> None:
         super().__init__(store, row)
-        self._plots = plots_of(self.run)
+        self._plots = plots_of(self.run, teacher_of(store, self.run))
+        if self.run.get("status") == Status.DONE:
+            self._plots = known_plots(self._plots, {key for _, key in self.history.curves})
 
     def pane_makers(self) -> Mapping[str, Callable[[], Pane]]:
         """Return what makes each pane."""
@@ -129,7 +136,12 @@ class RunScreen(FollowScreen):
             chart = self.focused if isinstance(self.focused, ChartView) else shown[0]
             await chart.run_action(action)
 
+    async def action_charts(self, action: str) -> None:
+        """Do something with the charts together."""
+        if self.charts is not None:
+            await self.charts.run_action(action)
+
     def action_toggle_single(self) -> None:
         """Show one chart, or all of them."""
         if self.charts is not None:
-            self.charts.toggle_class("-single")
+            self.charts.toggle_single()

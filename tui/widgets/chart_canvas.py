@@ -53,6 +53,7 @@ class ChartCanvas(Widget):
         "chart-view--title",
         "chart-view--text",
         "chart-view--axis",
+        "chart-view--level",
         "chart-view--mark",
         *(f"chart-view--series-{n}" for n in (1, 2, 3, 4)),
         *(f"chart-view--series-{n}-faint" for n in (1, 2, 3, 4)),

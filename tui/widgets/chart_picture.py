@@ -9,7 +9,7 @@ from itertools import accumulate
 from bkd.chart import Frame, Look, Series, Span, draw, pattern_of
 from bkd.chart_frame import LEVEL, MARK, NUM_COLOURS, Run
 from bkd.chart_raster import PATTERNS, SOLID
-from bkd.chart_scene import weights
+from bkd.chart_scene import beyond, set_scene, weights
 from bkd.text import cell_width, number
 from tui.widgets.chart_heading import Entry, Heading, Piece
 from tui.widgets.chart_values import column_span, nearest_x, place, value_text
@@ -18,6 +18,8 @@ SIGNS = dict(zip(PATTERNS, ("━", "━ ━", "┅┅┅", "━━┅"), strict=
 """How a series' line looks in the legend, by its pattern."""
 
 LEVEL_SIGN, HIDDEN_SIGN, HIDDEN = "╌", "┄", "off"
+BEYOND = {0: "", 1: " ↑", -1: " ↓"}
+"""Says of a level that it lies above or below what the y axis shows."""
 ROWS_PER_HEADING_LINE, MOST_HEADING_LINES = 6, 4
 
 
@@ -74,10 +76,13 @@ class View:
                     sign *= 3
                 value, tone = value_text(one, look.x_axis, weight, x, reach), f"series-{index % NUM_COLOURS + 1}"
                 yield Entry(one.name, value, sign, tone, one.name == self.chosen)
+        y_range = set_scene(series, look).y_range if look.levels else (0.0, 0.0)
         for level in look.levels:
-            is_hidden = level.name in look.hidden
-            value = HIDDEN if is_hidden else number(float(level.value))
-            yield Entry(level.name, value, HIDDEN_SIGN if is_hidden else LEVEL_SIGN, "text", level.name == self.chosen)
+            if level.name in look.hidden:
+                yield Entry(level.name, HIDDEN, HIDDEN_SIGN, "text", level.name == self.chosen)
+            else:
+                value = f"{number(float(level.value))}{BEYOND[beyond(level.value, y_range)]}"
+                yield Entry(level.name, value, LEVEL_SIGN, "level", level.name == self.chosen)
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +151,7 @@ def with_old_values(picture: Picture, before: Picture | None) -> Picture:
 def tone_of(run: Run) -> str:
     """Return the component class, without prefix, of a run."""
     if run.series is None:
-        return {MARK: "mark", LEVEL: "text"}.get(run.paint, "axis")
+        return {MARK: "mark", LEVEL: "level"}.get(run.paint, "axis")
     return f"series-{run.series % NUM_COLOURS + 1}{'-faint' if run.is_faint else ''}"
 
 

@@ -38,6 +38,7 @@ class ReliabilityView(Widget, can_focus=True):
         &:focus > .reliability-view--title { color: $accent; text-style: bold; }
         & > .reliability-view--text { color: $muted; }
         & > .reliability-view--axis { color: $chart-axis; }
+        & > .reliability-view--level { color: $muted; }
         & > .reliability-view--mark { color: $accent; }
         & > .reliability-view--series-1 { color: $series-1; }
         & > .reliability-view--series-2 { color: $series-2; }
@@ -50,6 +51,7 @@ class ReliabilityView(Widget, can_focus=True):
         "reliability-view--title",
         "reliability-view--text",
         "reliability-view--axis",
+        "reliability-view--level",
         "reliability-view--mark",
         *(f"reliability-view--series-{n}" for n in (1, 2, 3, 4)),
         "reliability-view--series-1-faint",
