@@ -122,4 +122,4 @@ def _epoch(record: Record) -> str:
             is_share = key.partition("/")[2] in _SHARES
             shown = value if isinstance(value, int | float) and not isinstance(value, bool) else None
             parts.append(f"{name} {percent(shown) if is_share else number(shown)}")
-    return clean("  ".join(filter(None, parts)))
+    return clean(", ".join(filter(None, parts)))

@@ -96,6 +96,23 @@ async def test_tab_walks_through_all_tabs_and_the_last_one_is_remembered(save: S
     assert BkdApp(save.path).memory.get("run.pane", "") == "Events"
 
 
+async def test_a_terminal_of_any_size_shows_every_tab(save: SaveRoot) -> None:
+    folder = save.teacher("aaaa0001", environment={"device": "cpu"})
+    append(folder.events, [*steps(1, 5), {"t": CREATED, "kind": "log", "message": "word " * 30}])
+    append(folder.system, samples(3, CREATED, gpu=True))
+    write_log(folder, 500)
+    app = BkdApp(save.path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, app, "Charts")
+        for name in [*NAMES[1:], "Charts"]:
+            await view(app).action_show_pane(name)
+            for size in ((20, 5), (1, 1), (300, 80), (80, 24)):
+                await pilot.resize_terminal(*size)
+                await pilot.pause()
+                await pilot.press("pagedown", "pageup", "w", "right")
+        assert view(app)._pane_name == "Charts"
+
+
 async def test_a_hidden_tab_reads_nothing(save: SaveRoot) -> None:
     folder = save.teacher("aaaa0001")
     append(folder.events, steps(1, 5))
@@ -319,7 +336,7 @@ async def test_events_are_lines_without_steps_that_follow_and_filter(save: SaveR
             await until(pilot, lambda: "epoch" in text(app))
             lines = text(app).splitlines()
             assert lines[0].split()[2:] == ["state", "running"]
-            assert "1 step 30 loss 1.5 val loss - val acc 50.00%" in " ".join(text(app).split())
+            assert "epoch 1, step 30, loss 1.5, val loss -, val acc 50.00%" in " ".join(text(app).split())
             assert "end" in text(app)  # the long line goes on below
             assert "\x1b" not in text(app)
             assert all(len(line) <= size[0] for line in lines)
