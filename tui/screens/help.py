@@ -28,6 +28,7 @@ KEYS = {
         ("x", "stop it after its step, with a checkpoint"),
         ("r", "resume it from its last checkpoint"),
         ("t", "edit its tags"),
+        ("y", "open the form for a run like it, to change and launch it"),
         ("D", "delete it, after its id was typed"),
     ),
     "Live view": (
@@ -47,6 +48,7 @@ KEYS = {
     "Form": (
         ("tab  up down", "next and previous field"),
         ("ctrl+o", "another kind of teacher; a sweep instead of one student"),
+        ("ctrl+t  ctrl+n", "choose a preset; save these settings as one"),
         ("enter", "open a list of choices, or of teachers"),
         ("ctrl+s", "launch"),
         ("ctrl+y", "copy the command"),

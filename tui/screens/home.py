@@ -48,6 +48,7 @@ COMMANDS = (
     ("Resume run", "Resume the selected run from its last checkpoint", "resume_run"),
     ("Delete run", "Delete the selected run", "delete_run"),
     ("Edit tags", "Edit the tags of the selected run", "edit_tags"),
+    ("Duplicate run", "Open the form for a run like the selected one, to change and launch it", "duplicate_run"),
     ("Filter", "Filter the runs", "filter"),
     ("Mark run", "Mark the selected run, to compare it or as a member of an ensemble", "mark"),
     ("Compare", "Compare the marked runs", "compare"),
@@ -70,6 +71,7 @@ class HomeScreen(RunActions):
         Binding("r", "resume_run", "Resume"),
         Binding("D", "delete_run", "Delete"),
         Binding("t", "edit_tags", "Tags"),
+        Binding("y", "duplicate_run", "Duplicate", show=False),
         Binding("i", "toggle_details", "Details"),
         Binding("escape", "unmark", "Unmark all", show=False),
         Binding("q", "app.quit", "Quit"),
@@ -295,14 +297,15 @@ class HomeScreen(RunActions):
     def _open_form(self, forms: FormChoice, chosen: Sequence[Row]) -> None:
         from tui.screens.launch import LaunchScreen
 
-        self.open_screen(LaunchScreen(self.store, forms, self.rows, chosen), self._launched)
+        self.open_screen(LaunchScreen(self.store, forms, self.rows, chosen), self.run_launched)
 
-    def _launched(self, run_id: str | None) -> None:
+    def run_launched(self, run_id: str | None) -> None:
+        """Select the run that was launched from a form."""
+        super().run_launched(run_id)
         if run_id is not None:
             self.action_unmark()
             self.select(run_id)
             self.look_now()
-            self.notify(f"{run_id} was launched; it goes on without this app.", markup=False)
 
 
 def summary_text(rows: Sequence[Row], marked: int, filter_text: str, root: str) -> str:

@@ -48,6 +48,7 @@ class RunScreen(FollowScreen):
         ("Resume run", "Resume this run from its last checkpoint", "resume_run"),
         ("Delete run", "Delete this run", "delete_run"),
         ("Edit tags", "Edit this run's tags", "edit_tags"),
+        ("Duplicate run", "Open the form for a run like this one, to change and launch it", "duplicate_run"),
         ("Output", "Show or hide what the run printed", "toggle_log"),
         ("One chart or all", "Change between one chart and all of them", "toggle_single"),
         *((title, text, f"chart({action!r})") for title, text, action in ChartView.COMMAND_LIST),

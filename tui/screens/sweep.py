@@ -39,6 +39,7 @@ class SweepScreen(FollowScreen):
         ("Resume sweep", "Go on with the students that are not done", "resume_run"),
         ("Delete sweep", "Delete this sweep; its students stay", "delete_run"),
         ("Edit tags", "Edit this sweep's tags", "edit_tags"),
+        ("Duplicate sweep", "Open the form for a sweep like this one, to change and launch it", "duplicate_run"),
         ("Output", "Show or hide what the sweep printed", "toggle_log"),
         ("Back", "Back to the tables", "back"),
     )

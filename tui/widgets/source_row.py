@@ -56,8 +56,9 @@ class SourceRow(FieldRow):
         self._is_insisting = False
 
     def _input(self) -> Input:
-        text = "" if self._given is None else str(self._given)
-        return Input(text, placeholder=ASK, compact=True, suggester=self._suggester, classes="field-control")
+        return Input(
+            str(self._given or ""), placeholder=ASK, compact=True, suggester=self._suggester, classes="field-control"
+        )
 
     @property
     def takes_several(self) -> bool:
@@ -73,7 +74,8 @@ class SourceRow(FieldRow):
     def note(self) -> str:
         """Who is meant."""
         inputs = self.query(Input)
-        return describe(inputs.first().value if inputs else str(self._given or ""), self._rows)
+        meant = describe(inputs.first().value if inputs else str(self._given or ""), self._rows)
+        return " · ".join(filter(None, (self.mark, meant)))
 
     def show_fault(self, fault: str) -> None:
         """Show what is wrong, but before anything was typed or launched only that something is needed."""
