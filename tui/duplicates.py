@@ -52,6 +52,9 @@ def _without_derived(cls: type[RunSpec], values: Mapping[str, Any]) -> dict[str,
 
 
 def free_trial(run: Row, rows: Sequence[Row]) -> int:
-    """Return the first trial above those of a run's repetitions."""
-    alike = [row for row in rows if all(row.get(name) == run.get(name) for name in _SAME_SERIES)]
+    """Return the first trial above those of a run's repetitions; of a sweep, above those of its teacher's students."""
+    if run.get("role") == "experiment":
+        alike = [row for row in rows if row.get("role") == "student" and row.get("teacher") == run.get("teacher")]
+    else:
+        alike = [row for row in rows if all(row.get(name) == run.get(name) for name in _SAME_SERIES)]
     return 1 + max(int(row.get("trial") or 0) for row in [run, *alike])

@@ -24,6 +24,7 @@ from tui.forms import FormChoice
 from tui.held_screen import HeldScreen
 from tui.messages import LaunchRefused, PlanChecked, Row, RunLaunched
 from tui.plan_check import advice, check_plan, field_at_fault
+from tui.run_columns import is_sweep
 from tui.screens.pick import PickScreen
 from tui.sources import kind_meant, kinds_allowed, starting_values, teachers_for
 from tui.widgets.field_list import FieldList
@@ -143,8 +144,9 @@ class LaunchScreen(HeldScreen[str]):
 
     @property
     def _title(self) -> str:
-        title = clean(self._forms.load(self._form_name).title)
-        return f"{title} (like {clean(self._start.run_id)})" if self._start.run_id else title
+        what, colon, rest = clean(self._forms.load(self._form_name).title).partition(":")
+        like = f", like {clean(self._start.run_id)}" if self._start.run_id else ""
+        return f"{what}{like}{colon}{rest}"
 
     def _first_values(self) -> dict[str, Any]:
         return starting_values(self.store, self.spec, self._chosen) | self._given
@@ -159,7 +161,7 @@ class LaunchScreen(HeldScreen[str]):
         values = self.values
         self._refusal = {}
         self.fields.mark(self._preset[0], self._start.values if self._start.run_id else None)
-        self.query_one(PresetRow).say_changed(self.fields.set_by_preset)
+        self.query_one(PresetRow).say_changed(self.presets.summary(self._preset[0]), self.fields.set_by_preset)
         faults = faults_of(self.spec, values)
         self._show_faults(faults)
         self.query_one("#command", Line).say(f"$ {clean(self.command)}", resizes=True)
@@ -397,4 +399,5 @@ def same_run_advice(start: FormStart, fields: FieldList, rows: Sequence[Row]) ->
         return ""
     from tui.duplicates import free_trial
 
-    return f"● The same run as {clean(start.run_id)}: change a setting, or take trial {free_trial(run, rows)}."
+    free = f"trials from {free_trial(run, rows)} on" if is_sweep(run) else f"trial {free_trial(run, rows)}"
+    return f"● The same run as {clean(start.run_id)}: change a setting, or take {free}."

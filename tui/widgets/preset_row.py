@@ -21,6 +21,7 @@ class PresetRow(Widget):
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__()
         self._names = names
+        self._summary = "Settings to start from."
 
     def compose(self) -> ComposeResult:
         """Lay out label, list and note."""
@@ -33,8 +34,8 @@ class PresetRow(Widget):
 
     @property
     def help(self) -> str:
-        """What can be chosen."""
-        return f"Settings to start from. Enter lists: {', '.join(map(clean, self._names))}."
+        """What can be chosen, and what the chosen one is."""
+        return f"{clean(self._summary)}\nEnter lists: {', '.join(map(clean, self._names))}."
 
     def open(self) -> None:
         """Open the list."""
@@ -51,8 +52,9 @@ class PresetRow(Widget):
                 choice.set_options(_options(names))
             choice.value = chosen
 
-    def say_changed(self, fields: Sequence[str]) -> None:
-        """Tell which fields the preset has set."""
+    def say_changed(self, summary: str, fields: Sequence[str]) -> None:
+        """Tell what the preset is, and which fields it has set."""
+        self._summary = summary
         self.query_one(".field-note", Line).say(f"sets {', '.join(fields)}" if fields else HINT)
 
 
