@@ -98,7 +98,9 @@ class FieldRow(Widget):
     @property
     def value(self) -> Any:
         """What was given: a text, a choice or True and False; None while it is the default."""
-        control = self.query_one(".field-control")
+        control = next(iter(self.query(".field-control")), None)
+        if control is None:  # of a form that is being built
+            return self._given
         value = control.value.strip() if isinstance(control, Input) else getattr(control, "value", None)
         return None if value in ("", self.field.default) else value
 
