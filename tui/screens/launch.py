@@ -211,8 +211,11 @@ class LaunchScreen(HeldScreen[str]):
 
     def _show_rows(self, rows: Sequence[Row]) -> None:
         self._rows = rows
-        for row in self.query(SourceRow):
+        for row in self._source_rows():
             row.set_teachers(rows, teachers_for(self.store, self.spec, rows))
+
+    def _source_rows(self) -> list[SourceRow]:
+        return [row for row in self.fields.rows.values() if isinstance(row, SourceRow)]
 
     @on(events.DescendantFocus)
     def _show_help(self) -> None:
@@ -355,12 +358,12 @@ class LaunchScreen(HeldScreen[str]):
             control.call_later(taken_in, control)
 
     def _launch_if_right(self) -> None:
-        for row in self.query(SourceRow):
+        for row in self._source_rows():
             row.insist()
         self.check()
-        wrong = next((row for row in self.query(FieldRow) if row.fault), None)
+        wrong = next((row for row in self.fields.rows.values() if row.fault), None)
         if wrong is not None:
-            wrong.query_one(".field-control").focus()
+            wrong.control.focus()
         elif not self.query_one("#form-error").has_class("-shown") and not self._is_launching:
             self._is_launching = True
             self.query_one("#field-help", Line).say("Launching ...")

@@ -34,19 +34,22 @@ class FieldList(VerticalScroll, can_focus=False):
         self._spec, self._start, self._all_rows = spec, given, rows
         self._before: dict[str, Given] = {}  # what fields held before a preset
         self._preset: dict[str, Given] = {}  # what the preset put
+        self.rows: dict[str, FieldRow] = {}  # by field
 
     def compose(self) -> ComposeResult:
         """Lay out the fields."""
         yield from self._lines()
 
     def _lines(self) -> Iterator[Widget]:
-        group = ""
+        self.rows, group = {}, ""
         for field in fields_of(self._spec):
             if field.group != group:
                 yield Line(field.group, classes="group" if group else "group -first")
                 group = field.group
             given = self._start.get(field.name)
-            yield SourceRow(field, given, self._all_rows) if field.names_runs else FieldRow(field, given)
+            row = SourceRow(field, given, self._all_rows) if field.names_runs else FieldRow(field, given)
+            self.rows[field.name] = row
+            yield row
 
     async def change_spec(self, spec: type[RunSpec], given: Mapping[str, Any]) -> None:
         """Show the fields of another spec."""
@@ -54,11 +57,6 @@ class FieldList(VerticalScroll, can_focus=False):
         self._before, self._preset = {}, {}
         await self.remove_children()
         await self.mount_all(self._lines())
-
-    @property
-    def rows(self) -> dict[str, FieldRow]:
-        """The lines by field."""
-        return {row.field.name: row for row in self.query(FieldRow)}
 
     @property
     def values(self) -> dict[str, Any]:
@@ -125,7 +123,7 @@ class FieldList(VerticalScroll, can_focus=False):
         rows = list(self.rows.values())
         first = next((row for row in rows if not (row.field.names_runs and row.value)), rows[0] if rows else None)
         if first is not None:  # the rows of a choice that was changed again are gone already
-            first.query_one(".field-control").focus()
+            first.control.focus()
 
 
 def shown(field: FormField, value: Given) -> str:

@@ -57,12 +57,14 @@ class FieldRow(Widget):
         self._given = None if given is None else field.as_given(given)
         self.fault = ""
         self.mark = ""  # what is to be told of the value: who set it, what it was
+        self.control = self._control()
+        self._note_line = Line(self.note, classes="field-note")
 
     def compose(self) -> ComposeResult:
         """Lay out label, control and note."""
         yield Line(self.field.label, classes="field-label")
-        yield self._control()
-        yield Line(self.note, classes="field-note")
+        yield self.control
+        yield self._note_line
 
     def _control(self) -> Widget:
         field, start = self.field, self.field.default if self._given is None else self._given
@@ -87,7 +89,7 @@ class FieldRow(Widget):
 
     def put(self, value: str | bool | None) -> None:
         """Give it another value, as `FormField.as_given` returns it; None: the default."""
-        control = self.query_one(".field-control")
+        control = self.control
         if isinstance(control, OnOff):
             control.value = bool(self.field.default if value is None else value)
         elif isinstance(control, Choice):
@@ -98,9 +100,7 @@ class FieldRow(Widget):
     @property
     def value(self) -> Any:
         """What was given: a text, a choice or True and False; None while it is the default."""
-        control = next(iter(self.query(".field-control")), None)
-        if control is None:  # of a form that is being built
-            return self._given
+        control = self.control
         value = control.value.strip() if isinstance(control, Input) else getattr(control, "value", None)
         return None if value in ("", self.field.default) else value
 
@@ -135,4 +135,4 @@ class FieldRow(Widget):
     def say_note(self, text: str, *, is_fault: bool) -> None:
         """Show something beside the control; a fault may take several lines."""
         self.set_class(is_fault, "-error")
-        self.query_one(".field-note", Line).say(text, resizes=True)
+        self._note_line.say(text, resizes=True)

@@ -50,10 +50,10 @@ class SourceRow(FieldRow):
             given: The value that it starts with.
             rows: All runs.
         """
-        super().__init__(field, given)
         self._rows = rows
         self._suggester = IdSuggester()
         self._is_insisting = False
+        super().__init__(field, given)  # makes the control, which needs the suggester
 
     def _input(self) -> Input:
         return Input(
@@ -73,9 +73,7 @@ class SourceRow(FieldRow):
     @property
     def note(self) -> str:
         """Who is meant."""
-        inputs = self.query(Input)
-        meant = describe(inputs.first().value if inputs else str(self._given or ""), self._rows)
-        return " · ".join(filter(None, (self.mark, meant)))
+        return " · ".join(filter(None, (self.mark, describe(",".join(self.refs), self._rows))))
 
     def show_fault(self, fault: str) -> None:
         """Show what is wrong, but before anything was typed or launched only that something is needed."""
@@ -100,7 +98,7 @@ class SourceRow(FieldRow):
 
     def choose(self, run_ids: Sequence[str]) -> None:
         """Take what was chosen from the list."""
-        self.query_one(Input).value = ",".join(run_ids)
+        self.put(",".join(run_ids))
 
     @on(Input.Submitted)
     def ask_for_list(self, event: Input.Submitted) -> None:
