@@ -14,12 +14,6 @@ Values = dict[str, Any]
 
 PAPER, QUICK = "paper", "quick"
 TITLES = {PAPER: "Paper", QUICK: "Quick look"}
-SUMMARIES = {
-    PAPER: "The paper's recipe for CIFAR-100: all training images, test accuracy each epoch, Adam 1e-3, batch 100; "
-    "students with the paper's alpha and temperatures for the kind of their teacher.",
-    QUICK: "A few epochs of a small network on the digits, or on 1,000 of the teacher's images: minutes on a CPU.",
-}
-
 _LOOP: Values = {
     "epochs": 200, "batch_size": 100, "learning_rate": 1e-3, "lr_schedule": "step", "lr_decay_epochs": None,
     "lr_decay_rate": 0.1, "optimizer": "adam", "momentum": None, "weight_decay": 0.0, "train_limit": None,
@@ -86,6 +80,17 @@ def preset_values(preset: str, command: str, teacher_kind: str = "") -> Values:
     if preset == PAPER and takes_settings(command):
         values |= _student_settings(command, teacher_kind)
     return values
+
+
+def summary_of(preset: str, command: str) -> str:
+    """Return what a preset is, for a person."""
+    if preset == QUICK:
+        return "A few epochs of a small network on the digits, or on 1,000 of the teacher's images: minutes on a CPU."
+    if command.startswith("train"):
+        return "The paper's recipe for CIFAR-100, on all training images, with the test accuracy of each epoch."
+    return (
+        "The paper's recipe, with its alpha and temperatures for the kind of the teacher; the data are the teacher's."
+    )
 
 
 def takes_settings(command: str) -> bool:

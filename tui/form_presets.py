@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bkd.presets import PAPER, SUMMARIES, TITLES, has_settings, preset_values, presets_for, takes_settings
+from bkd.presets import PAPER, TITLES, has_settings, preset_values, presets_for, summary_of, takes_settings
 from bkd.specs import RunSpec
 from tui.form_fields import fields_of
 from tui.memory import Memory
@@ -78,10 +78,10 @@ class FormPresets:
             return preset_values(_BY_TITLE[name], spec.command(), teacher_kind)
         return dict(self.saved(spec).get(name, {}))
 
-    def summary(self, name: str) -> str:
+    def summary(self, name: str, spec: type[RunSpec]) -> str:
         """Return what a preset is."""
         if name in _BY_TITLE:
-            return SUMMARIES[_BY_TITLE[name]]
+            return summary_of(_BY_TITLE[name], spec.command())
         if name == self.start.title and self.start.run_id:
             return f"The settings of {self.start.run_id}."
         return "Every field at its default." if name == DEFAULTS else "Saved by you; ctrl+p deletes it."

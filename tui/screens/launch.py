@@ -93,7 +93,8 @@ class LaunchScreen(FormScreen):
         values = self.values
         self._refusal = {}
         self.fields.mark(self._preset[0], self._start.values if self._start.run_id else None)
-        self.query_one(PresetRow).say_changed(self.presets.summary(self._preset[0]), self.fields.set_by_preset)
+        summary = self.presets.summary(self._preset[0], self.spec)
+        self.query_one(PresetRow).say_changed(summary, self.fields.set_by_preset)
         faults = faults_of(self.spec, values)
         self._show_faults(faults)
         self.query_one("#command", Line).say(f"$ {clean(self.command)}", resizes=True)
