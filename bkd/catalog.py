@@ -64,6 +64,9 @@ RUN_TYPES = {
 }
 """Where the spec of each run type is, but for "train", whose specs the kinds declare."""
 
+SPLIT_FIELDS = ("dataset", "val_fraction", "split_seed", "protocol")  # those of a run are its teacher's
+NETWORK_FIELDS = ("arch", "preact_shortcut")  # a derived teacher's are those of the teacher that it is made from
+
 
 def nearest(name: str, known: "tuple[str, ...] | list[str]") -> str | None:
     """Return the known name that `name` was probably meant to be, or None."""

@@ -6,7 +6,6 @@ import time
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,7 +21,7 @@ from bkd.recorder import Record
 from bkd.runfile import Status, boot_id, read_run, read_user, this_host
 from bkd.specs import DataSpec, Weights, load
 from bkd.stopping import StopFlag
-from bkd.store import Store
+from bkd.store import Store, root_of
 from bkd.teachers import Teacher
 
 FINAL_REPETITIONS = 3  # of a stochastic teacher on the test set; `bkd evaluate` takes more
@@ -43,7 +42,7 @@ class Child(ABC):
         self.locks = dict(zip(folders, locks, strict=True))
         self.flag = flag
         self.is_resume = is_resume
-        self.store = Store(_save_root(folders[0]), warn=lambda text: print(text, flush=True))
+        self.store = Store(root_of(folders[0]), warn=lambda text: print(text, flush=True))
         self.records: dict[str, Record] = {}
 
     def run(self) -> int:
@@ -180,12 +179,3 @@ class Child(ABC):
                     self.register(record)
             except Exception:  # the disk may be the very thing that failed; the log has the first error
                 traceback.print_exc()
-
-
-def _save_root(folder: RunFolder) -> Path:
-    """Return the save root of a run folder, by the path that run.json tells."""
-    relative = Path(read_run(folder)["path"])
-    root = folder.path
-    for _ in relative.parts:
-        root = root.parent
-    return root

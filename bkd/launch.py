@@ -6,7 +6,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,45 +33,84 @@ def spawn(folders: Sequence[RunFolder], *, resume: bool = False) -> int:
         RunBusy: If one of the runs is running.
         StorageError: If a lock or log cannot be written.
     """
+    with _locks_of(folders) as locks:
+        return _started("run", folders, locks, ["--resume"] if resume else [])
+
+
+def spawn_queue(folders: Sequence[RunFolder]) -> int:
+    """Start one process that runs the runs in `folders` one after another and return its process id.
+
+    It holds the locks of those that wait: they are queued until their turn comes, also once this process has ended.
+
+    Raises:
+        RunBusy, StorageError: As `spawn`.
+    """
+    with _locks_of(folders) as locks:
+        return _started("queue", folders, locks)
+
+
+def start_locked(folder: RunFolder, lock: int) -> subprocess.Popen[bytes]:
+    """Start the child of a run whose lock this process holds already; it has a copy of its own from then on.
+
+    Raises:
+        StorageError: If the log cannot be written.
+    """
+    process = _process("run", [folder], [lock])
+    _note_owner(lock, process.pid, 1)
+    return process
+
+
+@contextmanager
+def _locks_of(folders: Sequence[RunFolder]) -> Iterator[list[int]]:
+    """Hold the locks of runs; who inherits them keeps them."""
     locks: list[int] = []
     try:
         for folder in folders:
             locks.append(acquire(folder.lock))
             os.ftruncate(locks[-1], 0)  # whoever had it before owns it no longer
             folder.stop_request.unlink(missing_ok=True)  # meant for the process before this one
-        log = _open_log(folders)
-        try:
-            process = subprocess.Popen(
-                _command(folders, locks, resume), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True, pass_fds=locks, env=os.environ | {"PYTHONUNBUFFERED": "1"},
-            )  # fmt: skip
-        finally:
-            os.close(log)
-        for lock in locks:
-            _note_owner(lock, process.pid, len(folders))
-        threading.Thread(target=process.wait, daemon=True, name="reaper").start()  # no zombies in a long-lived app
+        yield locks
     finally:
         for lock in locks:
             os.close(lock)  # the child has its own copy; the lock lives until the last one closes
+
+
+def _started(word: str, folders: Sequence[RunFolder], locks: Sequence[int], flags: Sequence[str] = ()) -> int:
+    process = _process(word, folders, locks, flags)
+    for lock in locks:
+        _note_owner(lock, process.pid, len(folders))
+    threading.Thread(target=process.wait, daemon=True, name="reaper").start()  # no zombies in a long-lived app
     return process.pid
 
 
-def _open_log(folders: Sequence[RunFolder]) -> int:
-    """Open the log of a process, that of its first run; the others' say where it is."""
+def _process(
+    word: str, folders: Sequence[RunFolder], locks: Sequence[int], flags: Sequence[str] = ()
+) -> subprocess.Popen[bytes]:
+    log = _open_log(folders, word)
+    try:
+        return subprocess.Popen(
+            _command(word, folders, locks, flags), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            start_new_session=True, pass_fds=locks, env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        )  # fmt: skip
+    finally:
+        os.close(log)
+
+
+def _command(word: str, folders: Sequence[RunFolder], locks: Sequence[int], flags: Sequence[str]) -> list[str]:
+    paths = [str(folder.path) for folder in folders]
+    return [sys.executable, "-P", "-m", "bkd", word, *paths, "--lock-fds", ",".join(map(str, locks)), *flags]
+
+
+def _open_log(folders: Sequence[RunFolder], word: str) -> int:
+    """Open the log of a process, that of its first run; of runs that share it the others' say where it is."""
     first, *others = (folder.log for folder in folders)
     try:
-        for log in others:
+        for log in others if word == "run" else ():
             with log.open("a", encoding="utf-8") as file:
                 file.write(f"Shares its process with other runs, which print to {first}.\n")
         return os.open(first, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
     except OSError as error:
         raise storage_error(first, error) from error
-
-
-def _command(folders: Sequence[RunFolder], locks: Sequence[int], resume: bool) -> list[str]:
-    paths = [str(folder.path) for folder in folders]
-    flags = ["--lock-fds", ",".join(map(str, locks))] + (["--resume"] if resume else [])
-    return [sys.executable, "-P", "-m", "bkd", "run", *paths, *flags]
 
 
 def _note_owner(lock: int, pid: int, runs: int) -> None:

@@ -6,15 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bkd.catalog import DATASETS
+from bkd.catalog import DATASETS, NETWORK_FIELDS, SPLIT_FIELDS
 from bkd.errors import SpecError
 from bkd.paths import SYNTHETIC, experiment_folder, run_name, student_folder, teacher_folder
 from bkd.runfile import Status, this_host
 from bkd.specs import DataSpec, DerivedSpec, DistillSpec, RunSpec, dump, make_spec
 from bkd.sweep_specs import SweepSpec
 
-SPLIT_FIELDS = ("dataset", "val_fraction", "split_seed", "protocol")  # those of a run are its teacher's
-NETWORK_FIELDS = ("arch", "preact_shortcut")  # a derived teacher's are those of the teacher that it is made from
 LONGEST_LABEL = 120  # bytes of architectures in a file name, which may have 255
 USABLE_TEACHER = frozenset({Status.DONE, Status.STOPPED, Status.FAILED, Status.LOST})
 

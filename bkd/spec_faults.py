@@ -1,8 +1,9 @@
 """What is wrong with a run's settings, in sentences for a person."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
 from bkd.catalog import nearest
 from bkd.text import exact
@@ -21,28 +22,47 @@ def explain(cls: "type[RunSpec]", error: ValidationError) -> list[tuple[str, str
         if not field:
             found.append(("", f"{name}: {text}."))
             continue
-        found.append((field, f"{name}.{field} {_sentence(fault, text)}{_advice(cls, field)}"))
+        info = cls.model_fields.get(field)
+        limits = "" if info is None else range_of(info)
+        found.append((field, f"{name}.{field} {_sentence(fault, text, limits)}{_advice(cls, field)}"))
     return found
 
 
+_SIGNS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
 _LIMITS = {
     "greater_than": ("gt", ">"), "greater_than_equal": ("ge", ">="),
     "less_than": ("lt", "<"), "less_than_equal": ("le", "<="),
 }  # fmt: skip
+_LONGEST = 40  # characters of a value that is repeated to whoever gave it
 
 
-def _sentence(fault: Any, text: str) -> str:
-    got = fault.get("input")
+def range_of(info: FieldInfo) -> str:
+    """Return what a number must keep to, as ">= 0 and < 1"; "" where nothing is asked."""
+    metadata = [*info.metadata, *(m for part in get_args(info.annotation) for m in get_args(part)[1:])]
+    return " and ".join(
+        f"{sign} {getattr(limit, key):g}" for limit in metadata for key, sign in _SIGNS.items() if hasattr(limit, key)
+    )
+
+
+def _short(value: Any) -> Any:
+    """Return a value that is not too long to be repeated."""
+    text = value if isinstance(value, str) else str(value) if isinstance(value, int | list) else ""
+    return value if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
+
+
+def _sentence(fault: Any, text: str, limits: str) -> str:
+    got = _short(fault.get("input"))
     kind = fault["type"]
     if kind in _LIMITS:
         key, sign = _LIMITS[kind]
-        return f"must be {sign} {fault['ctx'][key]:g}, got {got}."
+        limit = limits or f"{sign} {fault['ctx'][key]:g}"
+        return f"must be {limit}, got {got}."
     if kind == "missing":
         return "is missing."
     if kind == "extra_forbidden":
         return "is no setting of this run."
     if kind == "finite_number":
-        return f"must be a finite number, got {got}."
+        return f"must be a finite number{f' {limits}' if limits else ''}, got {got}."
     if kind in ("too_short", "string_too_short"):
         return f"must not be empty, got {got!r}."
     if kind == "enum":
@@ -52,7 +72,7 @@ def _sentence(fault: Any, text: str) -> str:
             "int": "a whole number", "float": "a number", "bool": "true or false", "string": "text", "list": "a list",
         }  # fmt: skip
         want = next((word for start, word in words.items() if kind.startswith(start)), text.lower())
-        return f"must be {want}, got {got!r}."
+        return f"must be {want}{f' {limits}' if limits else ''}, got {got!r}."
     if kind == "value_error":
         return f"{got!r} {text}."
     return f"{text}, got {got!r}."

@@ -10,6 +10,8 @@ from bkd.catalog import ARCHITECTURES, DATASETS, RUN_TYPES, canonical, nearest
 from bkd.errors import SpecError
 from bkd.spec_faults import explain
 
+LARGEST = 2**53
+
 
 class Protocol(StrEnum):
     """What is trained on and what is looked at while training."""
@@ -95,6 +97,14 @@ class RunSpec(BaseModel):
         None, "CPU threads of the run; unset: torch's choice. Runs side by side are faster with a share each.",
         unit="threads", group="Running", ge=1,
     )  # fmt: skip
+
+    @field_validator("*")
+    @classmethod
+    def _fits_the_files(cls, value: Any) -> Any:
+        for number in value if isinstance(value, list) else [value]:
+            if isinstance(number, int) and number > LARGEST:
+                raise ValueError(f"must be <= {LARGEST:,}, the largest whole number that every file format keeps exact")
+        return value
 
     @classmethod
     def command(cls) -> str:

@@ -176,6 +176,15 @@ class Store:
             raise StorageError(str(error)) from error
 
 
+def root_of(folder: RunFolder) -> Path:
+    """Return the save root that a run's folder lies in, by the path that its run.json tells.
+
+    Raises:
+        StorageError: If run.json is missing or unreadable.
+    """
+    return folder.path.parents[len(Path(str(read_run(folder)["path"])).parts) - 1]
+
+
 def heirs_text(heirs: Sequence[Mapping[str, Any]]) -> str:
     """Return how many runs came from another: "2 students and 1 teacher"."""
     found = Counter(str(heir["role"]) for heir in heirs)

@@ -34,6 +34,7 @@ class FollowScreen(PaneScreen):
         Binding("x", "stop_run", "Stop"),
         Binding("r", "resume_run", "Resume"),
         Binding("t", "edit_tags", "Tags"),
+        Binding("y", "duplicate_run", "Duplicate", show=False),
         Binding("D", "delete_run", "Delete"),
         Binding("q", "app.quit", "Quit"),
     ]

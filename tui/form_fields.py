@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -12,10 +13,12 @@ from typing import Any, get_args
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from bkd.catalog import ARCHITECTURES, DATASETS
-from bkd.plan import NETWORK_FIELDS, SPLIT_FIELDS
-from bkd.spec_faults import explain
-from bkd.specs import RunSpec
+from bkd.catalog import ARCHITECTURES, DATASETS, NETWORK_FIELDS, SPLIT_FIELDS
+from bkd.command_line import value_text
+from bkd.spec_faults import explain, range_of
+from bkd.specs import DerivedSpec, RunSpec
+from bkd.text import exact
+from bkd.trials import parse_trials
 from tui.sources import SOURCE_FIELDS, kinds_allowed, source_field
 
 FIRST = (
@@ -24,9 +27,7 @@ FIRST = (
     "mse_on", "batch_size", "learning_rate", "device", "threads",
 )  # fmt: skip
 FIRST_GROUP = "Most used"
-INHERITED = (*SPLIT_FIELDS, *NETWORK_FIELDS)  # by runs that are made from others
 _NAMES = {"arch": ARCHITECTURES, "student": ARCHITECTURES, "dataset": tuple(DATASETS)}
-_SIGNS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,18 @@ class FormField:
         name: Of the field.
         info: What the spec says of it.
         kinds: Of the teachers that it may name, () where any kind will do.
+        takes_trials: Whether it may name several trials, each of which is a run.
     """
 
     name: str
     info: FieldInfo
     kinds: tuple[str, ...] = ()
+    takes_trials: bool = False
+
+    @property
+    def label(self) -> str:
+        """What stands before it."""
+        return "trials" if self.takes_trials else self.name
 
     @property
     def group(self) -> str:
@@ -85,14 +93,8 @@ class FormField:
 
     @property
     def range(self) -> str:
-        """What a number must keep to, as ">= 0, < 1"; "" where nothing is asked."""
-        metadata = [*self.info.metadata, *(m for part in get_args(self.info.annotation) for m in get_args(part)[1:])]
-        return ", ".join(
-            f"{sign} {getattr(limit, key):g}"
-            for limit in metadata
-            for key, sign in _SIGNS.items()
-            if hasattr(limit, key)
-        )
+        """What a number must keep to, as ">= 0 and < 1"; "" where nothing is asked."""
+        return range_of(self.info)
 
     def help(self) -> str:
         """Return meaning, unit, range, default and flag."""
@@ -104,7 +106,26 @@ class FormField:
             f"kinds: {', '.join(self.kinds)}" if self.kinds else "",
             f"flag: --{self.name.replace('_', '-')}",
         ]
-        return f"{self.info.description}\n{'   '.join(fact for fact in facts if fact)}"
+        several = " Several, as 1-5 or 1,2,5, run one after another." if self.takes_trials else ""
+        return f"{self.info.description}{several}\n{'   '.join(fact for fact in facts if fact)}"
+
+    def as_given(self, value: Any) -> str | bool | None:
+        """Return a value as forms compare it: as text, or True and False; None where it is the default."""
+        if value is None or value == self.default:
+            return None
+        if self.is_switch:
+            return bool(value)
+        text = self._as_text(value)
+        return None if not text or (self.default is not None and text == self._as_text(self.default)) else text
+
+    def _as_text(self, value: Any) -> str:
+        """Return a value as text, a number as short as it can be written."""
+        text = value_text(value)
+        types = get_args(self.info.annotation) or (self.info.annotation,)
+        if int in types or float in types:
+            with suppress(ValueError):
+                return exact(float(text))
+        return text
 
     @property
     def _extra(self) -> Mapping[str, Any]:
@@ -130,10 +151,13 @@ def shown_default(field: FormField) -> str:
 
 def fields_of(cls: type[RunSpec]) -> list[FormField]:
     """Return the fields that a person may set, the most used first, then group by group."""
-    inherited = INHERITED if source_field(cls) else ()
+    inherited = (
+        *(SPLIT_FIELDS if source_field(cls) else ()),
+        *(NETWORK_FIELDS if issubclass(cls, DerivedSpec) else ()),
+    )
     kinds = kinds_allowed(cls)
     fields = [
-        FormField(name, info, kinds if name in SOURCE_FIELDS else ())
+        FormField(name, info, kinds if name in SOURCE_FIELDS else (), name == "trial" and takes_trials(cls))
         for name, info in cls.model_fields.items()
         if name not in inherited
     ]
@@ -143,8 +167,28 @@ def fields_of(cls: type[RunSpec]) -> list[FormField]:
     return [*first, *sorted(rest, key=lambda f: groups.index(f.group))]
 
 
+def takes_trials(cls: type[RunSpec]) -> bool:
+    """Whether a form of a spec launches a run for each of several trials; a sweep has trials of its own."""
+    return "trials" not in cls.model_fields
+
+
+def trials_in(cls: type[RunSpec], values: Mapping[str, Any]) -> list[int]:
+    """Return the trials that values name.
+
+    Raises:
+        ValueError: If they cannot be read.
+    """
+    return parse_trials(str(values.get("trial", 1))) if takes_trials(cls) else [int(values.get("trial", 1))]
+
+
 def faults_of(cls: type[RunSpec], values: Mapping[str, Any]) -> dict[str, str]:
     """Return what is wrong with values by field; under "" what is wrong between fields and begins with none."""
+    if takes_trials(cls):
+        try:
+            trials = trials_in(cls, values)
+        except ValueError as error:
+            return {"trial": f"{cls.command()}.trial {error}."} | faults_of(cls, {**values, "trial": 1})
+        values = {**values, "trial": trials[0]}
     try:
         cls.model_validate(dict(values))
     except ValidationError as error:

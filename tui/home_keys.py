@@ -24,6 +24,7 @@ COMMANDS = (
     ("Resume run", f"Resume {_MARKED}, from the last checkpoint", "resume_run"),
     ("Delete run", f"Delete {_MARKED}", "delete_run"),
     ("Edit tags", f"Edit the tags of {_MARKED}", "edit_tags"),
+    ("Duplicate run", "Open the form for a run like the selected one, to change and launch it", "duplicate_run"),
     ("Filter", "Filter the runs", "filter"),
     ("Tree or flat", "Show teachers with all that was made from them, or one after the other", "toggle_tree"),
     ("Fold or unfold all", "Fold all teachers of the tree, or unfold them", "fold_all"),

@@ -106,11 +106,17 @@ class RunWanted(Message):
 
 
 class RunLaunched(Message):
-    """A run was launched from a form."""
+    """A run was launched from a form.
 
-    def __init__(self, run_id: str) -> None:
+    Attributes:
+        run_id: Of the run, or of the first of several trials.
+        waiting: How many further trials wait for it.
+    """
+
+    def __init__(self, run_id: str, waiting: int = 0) -> None:
         super().__init__()
         self.run_id = run_id
+        self.waiting = waiting
 
 
 class LaunchRefused(Message):

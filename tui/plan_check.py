@@ -9,11 +9,13 @@ from typing import Any
 
 from bkd import actions
 from bkd.errors import BkdError, RunNotFound
-from bkd.runfile import UNFINISHED, this_host
-from bkd.specs import RunSpec, make_spec
+from bkd.estimate import estimate
+from bkd.runfile import Status, this_host
+from bkd.specs import RunSpec
 from bkd.store import Store
 from bkd.text import count
-from tui.form_fields import field_named
+from bkd.trials import spec_of_trials
+from tui.form_fields import field_named, trials_in
 from tui.messages import Row
 from tui.sources import source_field
 
@@ -25,7 +27,7 @@ class PlanCheck:
     Attributes:
         fault: Why the run would be refused, "" if it would not.
         field: The field at fault, "" if none is in particular.
-        note: What a sweep would launch, "" for single runs.
+        note: What would be launched, if it is more than one run, and how long it would take, if that can be told.
         rows: All runs.
     """
 
@@ -40,10 +42,15 @@ def check_plan(store: Store, spec: type[RunSpec], values: Mapping[str, Any]) -> 
     rows: Sequence[Row] = ()
     try:
         rows = store.rows()
-        run = actions.plan(store, make_spec(spec, dict(values))).run
+        trials = trials_in(spec, values)
+        run = actions.plan(store, spec_of_trials(spec, values, trials)).run
     except BkdError as error:
         return PlanCheck(str(error), field_at_fault(spec, error), "", rows)
-    return PlanCheck("", "", _note(run), rows)
+    repeated = 1 if run.get("students") else len(trials)
+    found = estimate(store, run, rows, trials=repeated)
+    said = found.text() if found else ""
+    note = " ".join(filter(None, (_note(run, repeated), f"{said[:1].upper()}{said[1:]}." if said else "")))
+    return PlanCheck("", "", note, rows)
 
 
 def field_at_fault(spec: type[RunSpec], error: BkdError) -> str:
@@ -56,10 +63,10 @@ def field_at_fault(spec: type[RunSpec], error: BkdError) -> str:
     return ""
 
 
-def _note(run: Mapping[str, Any]) -> str:
+def _note(run: Mapping[str, Any], repeated: int) -> str:
     students = run.get("students")
     if not students:
-        return ""
+        return f"Launches {repeated} runs, one after another; those that wait are queued." if repeated > 1 else ""
     groups = len({student["group"] for student in students})
     together = ", all on the same batches" if groups == 1 else f", in {groups:,} groups, one after another"
     return f"Launches {count(len(students), 'student')}{together if len(students) > 1 else ''}."
@@ -70,7 +77,7 @@ def advice(rows: Sequence[Row], values: Mapping[str, Any]) -> str:
     if "threads" in values or str(values.get("device", "")).startswith("cuda"):
         return ""
     at_work = sum(
-        row.get("status") in UNFINISHED and row.get("host") == this_host() and row.get("role") != "experiment"
+        row.get("status") == Status.RUNNING and row.get("host") == this_host() and row.get("role") != "experiment"
         for row in rows
     )
     if not at_work:

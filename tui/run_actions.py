@@ -103,6 +103,33 @@ class RunActions(HeldScreen[None]):
 
         self.run_task(describe)
 
+    def action_duplicate_run(self) -> None:
+        """Open the form that launches a run like the selected one, filled with its settings."""
+        run = self._target_or_say()
+        if run is None:
+            return
+        from bkd.errors import StorageError
+        from tui.duplicates import form_of
+        from tui.screens.launch import LaunchScreen
+
+        try:
+            found = form_of(self.store.load(self.store.folder(str(run["path"]))))
+            rows = self.store.rows()
+        except StorageError as error:
+            self.notify(str(error), severity="error", markup=False)
+            return
+        if found is None:
+            text = f"There is no form for runs like {run['id']}: `bkd show {run['id']} --command` prints the command."
+            self.notify(text, severity="warning", markup=False)
+            return
+        forms, name, start = found
+        self.open_screen(LaunchScreen(self.store, forms, rows, name=name, start=start), self.run_launched)
+
+    def run_launched(self, run_id: str | None) -> None:
+        """Tell of the run that was launched from a form."""
+        if run_id is not None:
+            self.notify(f"{run_id} was launched; it goes on without this app.", markup=False)
+
     def watch_run(self, row: Row) -> None:
         """Open the view of a run: its curves, or the students of a sweep."""
         if is_sweep(row):

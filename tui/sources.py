@@ -75,6 +75,12 @@ def describe(given: str, rows: Sequence[Row]) -> str:
     return clean(", ".join(f"{row.get('kind')} {_accuracy(row)}".strip() for row in known))
 
 
+def kind_meant(ref: str, rows: Sequence[Row]) -> str:
+    """Return the kind of the teacher that an id or its beginning means, "" if it means none."""
+    row = _meant(ref, rows) if ref else None
+    return str(row["kind"]) if row is not None else ""
+
+
 def split_refs(given: str) -> list[str]:
     """Return the references in "3fa8, 77b1"."""
     return given.replace(",", " ").split()

@@ -9,7 +9,8 @@ import click
 from typer.core import TyperCommand, TyperOption
 
 from bkd.cli.common import complete_teachers
-from bkd.specs import RunSpec
+from bkd.presets import PAPER, QUICK, presets_for
+from bkd.specs import DataSpec, RunSpec
 
 WITHOUT_EFFECT = {
     # flags of the paper's scripts that have nothing to act on here: (takes a value, why)
@@ -41,8 +42,8 @@ def spec_command(
 
     params = [_option(field, info) for field, info in spec.model_fields.items()]
     return TyperCommand(
-        name, params=[*params, *_launch_options(), *_ignored()], callback=callback, help=help_text,
-        rich_markup_mode="rich",
+        name, params=[*params, *_launch_options(), *_start_options(spec), *_ignored()], callback=callback,
+        help=help_text, rich_markup_mode="rich",
     )  # fmt: skip
 
 
@@ -120,9 +121,37 @@ def _launch_options() -> list[click.Option]:
                     help="Tag the run; may be given several times.", show_default=False),
         TyperOption(param_decls=["detach", "--detach"], type=bool, is_flag=True, default=False, rich_help_panel=panel,
                     help="Return at once with the run's id.", show_default=False),
+        TyperOption(param_decls=["dry_run", "--dry-run"], type=bool, is_flag=True, default=False,
+                    rich_help_panel=panel, show_default=False,
+                    help="Say what would be launched, how long it would take, and the whole command; write nothing."),
         TyperOption(param_decls=["as_json", "--json"], type=bool, is_flag=True, default=False, rich_help_panel=panel,
                     help="Print JSON for scripts.", show_default=False),
     ]  # fmt: skip
+
+
+def _start_options(spec: type[RunSpec]) -> list[click.Option]:
+    """Return the flags that stand for others: a preset, where the run type has one, and several trials."""
+    panel, presets = "Launch", presets_for(spec.command())
+    found: list[click.Option] = []
+    if presets:
+        found.append(TyperOption(
+            param_decls=["preset", "--preset"], type=click.Choice(presets, case_sensitive=False), default=None,
+            metavar="|".join(presets), rich_help_panel=panel, show_default=False, help=_preset_help(presets),
+        ))  # fmt: skip
+    if issubclass(spec, DataSpec) and "trials" not in spec.model_fields:
+        found.append(TyperOption(
+            param_decls=["trials", "--trials"], type=str, default=None, metavar="TRIALS", rich_help_panel=panel,
+            show_default=False, help="Launch a run for each trial, as 1-5 or 1,3, one after another.",
+        ))  # fmt: skip
+    return found
+
+
+def _preset_help(presets: tuple[str, ...]) -> str:
+    about = {
+        PAPER: "paper is the paper's recipe for CIFAR-100",
+        QUICK: "quick takes minutes on a CPU",
+    }
+    return f"Settings to start from: {'; '.join(about[name] for name in presets)}. Flags that are given win."
 
 
 def _ignored() -> list[click.Option]:

@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from bkd.cli.common import Json, RunRef, Save, open_store, print_json, single
 from bkd.cli.printing import (
@@ -16,6 +18,7 @@ from bkd.cli.printing import (
     terminal_width,
 )
 from bkd.cli.results import results_table
+from bkd.command_line import command_of_run
 from bkd.events import read_events
 from bkd.paths import RunFolder
 from bkd.runfile import UNFINISHED, Status
@@ -29,10 +32,16 @@ _LOG_BYTES = 1 << 16
 Run = dict[str, Any]
 
 
-def show(ref: RunRef, as_json: Json = False, save: Save = None) -> None:
+Command = Annotated[bool, typer.Option("--command", help="Print the command that launches such a run again.")]
+
+
+def show(ref: RunRef, as_json: Json = False, as_command: Command = False, save: Save = None) -> None:
     """Show one run: status, lineage, settings, results, gradient noise; of a failed one its last output."""
     store = open_store(save)
     folder, run = store.read(ref)
+    if as_command:
+        print_lines([clean(command_of_run(run, store.root))])
+        return
     if as_json:
         print_json(run | {"system": latest(folder)})
         return

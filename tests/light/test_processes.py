@@ -57,7 +57,7 @@ class Starter:
             time.sleep(0.005)
         return folders
 
-    def command(self, folders: Sequence[RunFolder], locks: Sequence[int], resume: bool) -> list[str]:
+    def command(self, word: str, folders: Sequence[RunFolder], locks: Sequence[int], flags: Sequence[str]) -> list[str]:
         self.owners_before = [owner(folder) for folder in folders]
         paths = [str(folder.path) for folder in folders]
         return [sys.executable, "-c", self.program, "", ",".join(map(str, locks)), *paths]

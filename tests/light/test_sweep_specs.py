@@ -132,7 +132,7 @@ def test_a_sweep_of_too_many_students_is_refused_before_any_is_made() -> None:
     huge = sweep(SamplesSweep, bnn_samples=10_000, trials="0-9998", students=",".join(ARCHITECTURES))
     with pytest.raises(SpecError, match="Split it"):
         huge.groups()
-    with pytest.raises(SpecError, match="bnn_samples must be <= 10000"):
+    with pytest.raises(SpecError, match="bnn_samples must be >= 1 and <= 10000"):
         sweep(SamplesSweep, bnn_samples=10**9)
 
 

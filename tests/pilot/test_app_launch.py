@@ -45,7 +45,7 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> list[RunSpec]:
     """Take down what would be launched; the run is written and registered, its child is not started."""
     specs: list[RunSpec] = []
 
-    def launch(store: Any, spec: RunSpec) -> Any:
+    def launch(store: Any, spec: RunSpec, **options: Any) -> Any:
         specs.append(spec)
         return actions.create(store, spec)
 
@@ -165,7 +165,7 @@ async def test_student_form_inherits_the_split_of_its_teacher(save: SaveRoot, la
 
 
 async def test_refused_launch_is_told_and_the_form_stays(save: SaveRoot, monkeypatch: pytest.MonkeyPatch) -> None:
-    def launch(store: Any, spec: RunSpec) -> None:
+    def launch(store: Any, spec: RunSpec, **options: Any) -> None:
         raise StorageError("The disk is full. Free some space.")
 
     monkeypatch.setattr(actions, "launch", launch)

@@ -8,17 +8,17 @@ from pilot_save import CREATED, steps
 
 from bkd.cli.main import run
 from bkd.cli.options import spec_command
+from bkd.command_line import command_for
 from bkd.kinds.table import KINDS, load_kind
 from bkd.specs import DistillSpec
 from tui.budget import PaintBudget
-from tui.command_line import command_for
 from tui.form_fields import FormField, faults_of, fields_of, short_fault
 from tui.history import History
 
 
 def test_command_reads_back_as_the_same_values() -> None:
     values = {"teacher": "aaaa0001", "student": "vgg8", "alpha": "0.5", "compile": True, "data": "/a b/c"}
-    words = command_for(DistillSpec, values)
+    words = command_for(DistillSpec.command(), values)
     assert words == "bkd distill --teacher aaaa0001 --student vgg8 --alpha 0.5 --compile --data '/a b/c' --detach"
     taken: dict[str, object] = {}
     command = spec_command("distill", DistillSpec, lambda given, options: taken.update(given), "")
@@ -39,9 +39,9 @@ def test_command_reads_back_as_the_same_values() -> None:
 
 
 def test_command_names_the_save_root_unless_it_is_the_usual_one() -> None:
-    spec = load_kind("MSE").spec
-    assert command_for(spec, {}, Path("/s")) == "bkd train mse --save /s --detach"
-    assert command_for(spec, {}, Path("save").absolute()) == "bkd train mse --detach"
+    command = load_kind("MSE").spec.command()
+    assert command_for(command, {}, Path("/s")) == "bkd train mse --save /s --detach"
+    assert command_for(command, {}, Path("save").absolute()) == "bkd train mse --detach"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -58,7 +58,7 @@ def test_every_field_has_help_and_the_usual_ones_come_first(kind: str) -> None:
 
 def test_field_tells_its_range() -> None:
     fields = {field.name: field for field in fields_of(DistillSpec)}
-    assert fields["alpha"].range == ">= 0, <= 1"
+    assert fields["alpha"].range == ">= 0 and <= 1"
     assert fields["train_limit"].range == ">= 1"
     assert fields["weights"].choices == ("last", "best")
     assert isinstance(fields["student"], FormField)

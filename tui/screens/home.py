@@ -51,6 +51,7 @@ class HomeScreen(TablesScreen):
         Binding("r", "resume_run", "Resume"),
         Binding("D", "delete_run", "Delete"),
         Binding("t", "edit_tags", "Tags"),
+        Binding("y", "duplicate_run", "Duplicate", show=False),
         Binding("i", "toggle_details", "Details"),
         Binding("q", "app.quit", "Quit"),
     ]
@@ -229,14 +230,15 @@ class HomeScreen(TablesScreen):
     def _open_form(self, forms: FormChoice, chosen: Sequence[Row]) -> None:
         from tui.screens.launch import LaunchScreen
 
-        self.open_screen(LaunchScreen(self.store, forms, self.rows, chosen), self._launched)
+        self.open_screen(LaunchScreen(self.store, forms, self.rows, chosen), self.run_launched)
 
-    def _launched(self, run_id: str | None) -> None:
+    def run_launched(self, run_id: str | None) -> None:
+        """Select the run that was launched from a form."""
+        super().run_launched(run_id)
         if run_id is not None:
             self.action_unmark()
             self.select(run_id)
             self.look_now()
-            self.notify(f"{run_id} was launched; it goes on without this app.", markup=False)
 
 
 def summary_text(at_work: int, marked: int, filter_text: str, left_out: str, root: str) -> str:

@@ -49,6 +49,7 @@ class RunScreen(FollowScreen):
         ("Resume run", "Resume this run from its last checkpoint", "resume_run"),
         ("Delete run", "Delete this run", "delete_run"),
         ("Edit tags", "Edit this run's tags", "edit_tags"),
+        ("Duplicate run", "Open the form for a run like this one, to change and launch it", "duplicate_run"),
         ("Charts", "Show this run's curves", "show_pane('Charts')"),
         ("Reliability", "Show how well this run's confidence fits", "show_pane('Reliability')"),
         *PANE_COMMANDS,

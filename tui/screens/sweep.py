@@ -52,6 +52,7 @@ class SweepScreen(FollowScreen):
         ("Resume sweep", "Go on with the students that are not done", "resume_run"),
         ("Delete sweep", "Delete this sweep; its students stay", "delete_run"),
         ("Edit tags", "Edit this sweep's tags", "edit_tags"),
+        ("Duplicate sweep", "Open the form for a sweep like this one, to change and launch it", "duplicate_run"),
         ("Students", "Show this sweep's students", "show_pane('Students')"),
         *PANE_COMMANDS,
         ("Output", "Show or hide what the sweep printed last", "toggle_log"),

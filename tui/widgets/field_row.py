@@ -54,35 +54,60 @@ class FieldRow(Widget):
         """
         super().__init__(id=f"field-{field.name}")
         self.field = field
-        self._given = given
+        self._given = None if given is None else field.as_given(given)
         self.fault = ""
+        self.mark = ""  # what is to be told of the value: who set it, what it was
+        self.control = self._control()
+        self._note_line = Line(self.note, classes="field-note")
 
     def compose(self) -> ComposeResult:
         """Lay out label, control and note."""
-        yield Line(self.field.name, classes="field-label")
-        yield self._control()
-        yield Line(self.note, classes="field-note")
+        yield Line(self.field.label, classes="field-label")
+        yield self.control
+        yield self._note_line
 
     def _control(self) -> Widget:
         field, start = self.field, self.field.default if self._given is None else self._given
         if field.is_switch:
             return OnOff(bool(start))
         if field.choices:
-            value = start if start in field.choices else field.choices[0]
             options = [(choice, choice) for choice in field.choices]
-            return Choice(options, value=value, allow_blank=False, compact=True, classes="field-control")
+            start = start if start in field.choices else self._usual
+            return Choice(options, value=start, allow_blank=False, compact=True, classes="field-control")
         return self._input()
 
     def _input(self) -> Input:
-        text = "" if self._given is None else str(self._given)
-        return Input(text, placeholder=shown_default(self.field), compact=True, classes="field-control")
+        return Input(
+            str(self._given or ""), placeholder=shown_default(self.field), compact=True, classes="field-control"
+        )
+
+    @property
+    def _usual(self) -> str:
+        """The choice that stands where none was made."""
+        choices = self.field.choices
+        return self.field.default if self.field.default in choices else choices[0]
+
+    def put(self, value: str | bool | None) -> None:
+        """Give it another value, as `FormField.as_given` returns it; None: the default."""
+        control = self.control
+        if isinstance(control, OnOff):
+            control.value = bool(self.field.default if value is None else value)
+        elif isinstance(control, Choice):
+            control.value = str(value) if value in self.field.choices else self._usual
+        elif isinstance(control, Input):
+            control.value = str(value or "")
 
     @property
     def value(self) -> Any:
         """What was given: a text, a choice or True and False; None while it is the default."""
-        control = self.query_one(".field-control")
+        control = self.control
         value = control.value.strip() if isinstance(control, Input) else getattr(control, "value", None)
         return None if value in ("", self.field.default) else value
+
+    @property
+    def given(self) -> str | bool | None:
+        """The value in the form in which values are compared."""
+        return self.field.as_given(self.value)
 
     @property
     def help(self) -> str:
@@ -92,7 +117,7 @@ class FieldRow(Widget):
     @property
     def note(self) -> str:
         """What stands beside the control while nothing is wrong."""
-        return self.field.unit
+        return " · ".join(filter(None, (self.mark, self.field.unit)))
 
     @on(Input.Changed)
     @on(Select.Changed)
@@ -110,4 +135,4 @@ class FieldRow(Widget):
     def say_note(self, text: str, *, is_fault: bool) -> None:
         """Show something beside the control; a fault may take several lines."""
         self.set_class(is_fault, "-error")
-        self.query_one(".field-note", Line).say(text, resizes=True)
+        self._note_line.say(text, resizes=True)

@@ -13,16 +13,22 @@ from tui.widgets.line import Line
 class FormChoiceRow(Widget):
     """A label and a list of forms."""
 
-    def __init__(self, forms: FormChoice) -> None:
+    def __init__(self, forms: FormChoice, name: str) -> None:
+        """Create the line.
+
+        Args:
+            forms: What can be chosen.
+            name: Of the form that is open.
+        """
         super().__init__()
-        self._forms = forms
+        self._forms, self._form_name = forms, name
 
     def compose(self) -> ComposeResult:
         """Lay out label and list."""
         yield Line(self._forms.label, classes="field-label")
         options = [(name, name) for name in self._forms.names]
         yield Choice(
-            options, value=options[0][0], allow_blank=False, compact=True, id="form-choice", classes="field-control"
+            options, value=self._form_name, allow_blank=False, compact=True, id="form-choice", classes="field-control"
         )
         yield Line("ctrl+o chooses another", classes="field-note")
 

@@ -50,14 +50,15 @@ class SourceRow(FieldRow):
             given: The value that it starts with.
             rows: All runs.
         """
-        super().__init__(field, given)
         self._rows = rows
         self._suggester = IdSuggester()
         self._is_insisting = False
+        super().__init__(field, given)  # makes the control, which needs the suggester
 
     def _input(self) -> Input:
-        text = "" if self._given is None else str(self._given)
-        return Input(text, placeholder=ASK, compact=True, suggester=self._suggester, classes="field-control")
+        return Input(
+            str(self._given or ""), placeholder=ASK, compact=True, suggester=self._suggester, classes="field-control"
+        )
 
     @property
     def takes_several(self) -> bool:
@@ -72,8 +73,7 @@ class SourceRow(FieldRow):
     @property
     def note(self) -> str:
         """Who is meant."""
-        inputs = self.query(Input)
-        return describe(inputs.first().value if inputs else str(self._given or ""), self._rows)
+        return " · ".join(filter(None, (self.mark, describe(",".join(self.refs), self._rows))))
 
     def show_fault(self, fault: str) -> None:
         """Show what is wrong, but before anything was typed or launched only that something is needed."""
@@ -98,7 +98,7 @@ class SourceRow(FieldRow):
 
     def choose(self, run_ids: Sequence[str]) -> None:
         """Take what was chosen from the list."""
-        self.query_one(Input).value = ",".join(run_ids)
+        self.put(",".join(run_ids))
 
     @on(Input.Submitted)
     def ask_for_list(self, event: Input.Submitted) -> None:
