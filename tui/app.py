@@ -29,7 +29,6 @@ PARTS = ("app", "home", "run", "launch", "compare")  # of the style sheet
 NOTICE_S = 4.0
 THEME_KEY, ALERT_KEY = "theme", "alert"  # in the memory
 HOLD_S = 0.5
-LOOK_EVERY_S = 5.0
 GATHER_S = 0.5
 
 APP_COMMANDS = (
@@ -94,7 +93,6 @@ class BkdApp(ThemedApp):
         if not self.is_headless:
             gc.freeze()  # the rows stay: to look through 10,000 of them for garbage would hold up a key for 40 ms
         self._endings.know(self.home.rows)
-        self.set_interval(LOOK_EVERY_S, self._look_behind)
 
     @property
     def home(self) -> HomeScreen:
@@ -151,11 +149,6 @@ class BkdApp(ThemedApp):
             text = ending_text(rows)
             self.notify(text, severity="warning" if has_fault else "information", markup=False, timeout=2 * NOTICE_S)
             self.send(alert_sequence(self.alert, text, os.environ))
-
-    def _look_behind(self) -> None:
-        """See how runs do while another screen than the tables is in front."""
-        if self._endings.are_expected and not self.home.is_current:
-            self.home.look_now()
 
     def action_alert(self, name: str) -> None:
         """Choose how the terminal is told of runs that end, and show it."""

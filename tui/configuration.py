@@ -71,23 +71,9 @@ def _ordered(cls: type[RunSpec]) -> list[FormField]:
 
 def command_of(run: Row, save: Path) -> str:
     """Return the command that launches the same run; "" for one whose settings this version does not know."""
-    spec = run.get("spec") or {}
-    cls = spec_class(spec)
-    if cls is None:
-        return ""
-    from bkd.plan import NETWORK_FIELDS, SPLIT_FIELDS
-    from tui.command_line import command_for
-    from tui.sources import source_field
+    from bkd.command_line import command_of_run
 
-    inherited = (*SPLIT_FIELDS, *NETWORK_FIELDS) if source_field(cls) else ()
-    values = {
-        field.name: spec[field.name]
-        for field in _ordered(cls)
-        if field.name not in inherited
-        and spec.get(field.name) is not None
-        and (field.is_required or spec[field.name] != field.default)
-    }
-    return command_for(cls, values, save)
+    return "" if spec_class(run.get("spec") or {}) is None else command_of_run(run, save)
 
 
 def spec_class(spec: Mapping[str, Any]) -> type[RunSpec] | None:

@@ -25,11 +25,6 @@ class Endings:
         self._at_work: set[str] = set()
         self._waiting: dict[str, Row] = {}  # by id: not told yet
 
-    @property
-    def are_expected(self) -> bool:
-        """Whether any run is at work."""
-        return bool(self._at_work)
-
     def know(self, rows: Iterable[Row]) -> list[Row]:
         """Take note of all runs as they are now; return those that have ended since."""
         ended = []

@@ -10,8 +10,10 @@ from bkd.errors import StorageError
 from bkd.store import Store
 from registry import Mark
 from tui.messages import Row, RowsRead
+from tui.widgets.status import is_going_on
 
 LOOK_EVERY_S = 1.0
+LOOK_BEHIND_S = 2.0  # while nobody sees the rows, but a run may end
 LOOK_CANCELLED_S = 0.1
 
 
@@ -47,7 +49,8 @@ class RowWatch:
 
         Args:
             is_cancelled: Asked at least every LOOK_CANCELLED_S.
-            is_watched: Whether anybody sees the rows; if not, they are read only when asked for by `look_now`.
+            is_watched: Whether anybody sees the rows; if not, they are read less often, so that the end of a run is
+                noticed, and only when asked for by `look_now` if no run goes on.
         """
         fault = ""
         while not is_cancelled():
@@ -72,9 +75,9 @@ class RowWatch:
 
     def _wait(self, is_cancelled: Callable[[], bool], is_watched: Callable[[], bool]) -> bool:
         """Wait for the next look; return whether it is due."""
-        end = time.monotonic() + LOOK_EVERY_S
+        end = time.monotonic() + (LOOK_EVERY_S if is_watched() else LOOK_BEHIND_S)
         while time.monotonic() < end and not is_cancelled():
             if self._due.wait(LOOK_CANCELLED_S):
                 self._due.clear()
                 return True
-        return not is_cancelled() and is_watched()
+        return not is_cancelled() and (is_watched() or any(is_going_on(row.get("status")) for row in self._rows))

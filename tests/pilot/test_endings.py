@@ -41,13 +41,12 @@ def run(run_id: str, status: str, **values: object) -> Row:
 def test_each_end_is_told_once_whoever_reports_it() -> None:
     endings = Endings()
     assert endings.know([run("a", "running"), run("b", "done"), run("c", "queued")]) == []
-    assert endings.are_expected
     now = [run("a", "done"), run("b", "done"), run("c", "stopped")]
     assert [row["id"] for row in endings.know(now)] == ["a", "c"]
     endings.add(endings.know(now))
     endings.add([now[0]])
     assert [row["id"] for row in endings.take()] == ["a"]  # whoever stopped c knows
-    assert (endings.take(), endings.know(now), endings.are_expected) == ([], [], False)
+    assert (endings.take(), endings.know(now)) == ([], [])
 
 
 def test_a_resumed_run_ends_again() -> None:
@@ -72,7 +71,7 @@ def test_sentences() -> None:
 async def test_app_tells_of_a_run_that_ends_behind_another_screen(
     save: SaveRoot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tui.app.LOOK_EVERY_S", 0.1)
+    monkeypatch.setattr("tui.row_watch.LOOK_BEHIND_S", 0.1)
     folder = save.teacher("aaaa0001", status="queued", host="elsewhere")
     folder.lock.touch()
     app = BkdApp(save.path, alert=Alert.BELL)

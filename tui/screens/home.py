@@ -26,6 +26,7 @@ from tui.widgets.filter_bar import FilterBar
 from tui.widgets.first_run import FirstRun
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.line import Line
+from tui.widgets.live_feed import LiveFeed
 from tui.widgets.mark_table import MARK
 from tui.widgets.run_table import RunTable
 from tui.widgets.run_tables import RunTables
@@ -79,6 +80,7 @@ class HomeScreen(TablesScreen):
             yield RunTables(self.arrangement)
             yield DetailPanel(self.store, id="details")
         yield Line(id="left-out")
+        yield LiveFeed(self.store, lambda: self.table)
         yield KeyBar(KEYS, id="keys")
 
     def on_mount(self) -> None:
@@ -129,6 +131,11 @@ class HomeScreen(TablesScreen):
         else:
             self._show_rows(event.rows)
             self._show_details()
+
+    @on(LiveFeed.FiguresRead)
+    def show_live(self, event: LiveFeed.FiguresRead) -> None:
+        """Show the live figures of the runs in view."""
+        self.table.show_live(event.figures)
 
     def _show_rows(self, rows: Sequence[Row]) -> None:
         self._at_work = sum(row.get("status") in UNFINISHED for row in rows)

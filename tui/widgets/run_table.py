@@ -90,6 +90,7 @@ class RunTable(ScrollView, can_focus=True):
         self._given: Sequence[Row] = ()
         self._rows: Sequence[Row] = ()
         self._selected: str | None = None
+        self._figures: Mapping[str, object] = {}
         self._placed: list[Placed] = []
         self._strips: dict[int, Strip] = {}  # what each line in view shows
         self._painted_size = Size()
@@ -188,6 +189,26 @@ class RunTable(ScrollView, can_focus=True):
         """The row under the cursor."""
         return self._rows[self.cursor] if self._rows else None
 
+    @property
+    def rows_in_view(self) -> Sequence[Row]:
+        """The rows that lie between the heading and the table's lower edge now."""
+        top = self.scroll_offset.y
+        return self._rows[top : top + max(0, self.size.height - 1)]
+
+    def show_live(self, figures: Mapping[str, object]) -> None:
+        """Show what is known of some runs by the second, and repaint what looks different for it.
+
+        Args:
+            figures: By run id; columns find them in the row under "live".
+        """
+        self._figures = figures
+        self.repaint_changed()
+
+    def with_live(self, row: Row) -> Row:
+        """Return a row with its run's live figures, if there are any."""
+        figures = self._figures.get(row["id"])
+        return row if figures is None else {**row, "live": figures}
+
     def set_rows(self, rows: Sequence[Row]) -> None:
         """Replace the rows; the cursor stays on its run, or where it is when that run is gone.
 
@@ -274,7 +295,8 @@ class RunTable(ScrollView, can_focus=True):
 
     def _in_order(self) -> Sequence[Row]:
         """Return the given rows as they are to be shown."""
-        return ordered(self._given, self.columns, self.sort_by, self.descending)
+        given = [self.with_live(row) for row in self._given] if self._figures and self.sort_by else self._given
+        return ordered(given, self.columns, self.sort_by, self.descending)
 
     def _put_in_place(self, changed: Mapping[str, Row]) -> None:
         """Show newer rows of runs that stay where they are."""
@@ -337,7 +359,7 @@ class RunTable(ScrollView, can_focus=True):
 
     def _shown_row(self, row: int) -> Row:
         """Return a row as it is to be shown."""
-        return self._rows[row]
+        return self.with_live(self._rows[row])
 
     def _style(self, tone: str) -> Style:
         """Return the style of a component class."""
