@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import chain
 from statistics import median
 from typing import Any
 
@@ -152,11 +153,11 @@ class Followed:
     def median_s(self, *, of: str = "", but: str = "") -> float:
         """Return the median of one run, or of all but one; not a number where a run has never been seen."""
         lists = [self.latencies[of]] if of else [found for run_id, found in self.latencies.items() if run_id != but]
-        return median(sum(lists, [])) if all(lists) else float("nan")
+        return median(chain(*lists)) if all(lists) else float("nan")
 
     def within(self, seconds: float) -> float:
         """Return the share of all events that were seen in time."""
-        found = sum(self.latencies.values(), [])
+        found = list(chain(*self.latencies.values()))
         return sum(latency <= seconds for latency in found) / max(1, len(found))
 
 
