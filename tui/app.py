@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import on, work
 from textual.app import SystemCommand
@@ -14,6 +14,7 @@ from textual.screen import Screen
 
 from bkd.errors import BkdError
 from bkd.store import Store
+from bkd.text import clean
 from tui.memory import Memory
 from tui.messages import TaskDone, Warned
 from tui.screens.home import HomeScreen
@@ -71,6 +72,10 @@ class BkdApp(ThemedApp):
         for title, help_text, action in getattr(screen, "COMMAND_LIST", ()):
             yield SystemCommand(title, help_text, lambda action=action: screen.run_action(action))
         yield from super().get_system_commands(screen)
+
+    def notify(self, message: str, **options: Any) -> None:
+        """Show a notice; what it says may come from files, and is never markup."""
+        super().notify(clean(message), **(options | {"markup": False}))
 
     @on(TaskDone)
     def report(self, event: TaskDone) -> None:

@@ -77,7 +77,7 @@ def _append(text: Text, title: str, lines: Sequence[Line]) -> None:
     if not lines:
         return
     if title:
-        text.append(f"\n{title}\n", "bold")
+        text.append(f"\n{clean(title)}\n", "bold")
     for label, value in lines:
         label = clean(label)
         cells = INDENTED_CELLS if label.startswith(" ") else LABEL_CELLS
