@@ -19,7 +19,9 @@ def faults_of(app: BkdApp) -> list[str]:
     width, height = app.size
     strips = app.screen._compositor.render_strips(app.size)
     where = type(app.screen).__name__
-    faults = [f"{where}: {strip.text!r}" for strip in strips if STRAY.search(strip.text) or not strip.text.isprintable()]
+    faults = [
+        f"{where}: {strip.text!r}" for strip in strips if STRAY.search(strip.text) or not strip.text.isprintable()
+    ]
     faults += [f"{where}: {cell_len(s.text)} cells: {s.text}" for s in strips if cell_len(s.text) != width]
     return faults if len(strips) == height else [*faults, f"{where}: {len(strips)} lines"]
 
@@ -103,5 +105,7 @@ async def test_no_text_of_a_run_gets_out_raw(save: SaveRoot, odd: str) -> None:
         for table in ("1", "2", "3"):
             faults += await look(pilot, table, "home", *["down"] * number, "enter", "tab", "o", "right_square_bracket")
             faults += await look(pilot, "z", "c", "l", "a", "t", "escape", "escape", "D", "escape", "escape", "escape")
-        faults += await look(pilot, "1", "home", *["down"] * number, "space", "space", "c", "2", "3", "4", "1", "b", "y")
+        faults += await look(
+            pilot, "1", "home", *["down"] * number, "space", "space", "c", "2", "3", "4", "1", "b", "y"
+        )
     assert not faults
