@@ -3,7 +3,7 @@
 from registry.errors import RegistryBusy, RegistryDamaged, RegistryError
 from registry.registry import Registry
 from registry.reports import CheckReport, Disagreement, RebuildReport
-from registry.rows import LISTED_FIELDS, ROW_FIELDS, TABLES, Row, row_of
+from registry.rows import LISTED_FIELDS, ROW_FIELDS, TABLES, Row, row_of, sound_row
 
 __all__ = [
     "LISTED_FIELDS",
@@ -18,4 +18,5 @@ __all__ = [
     "RegistryError",
     "Row",
     "row_of",
+    "sound_row",
 ]
