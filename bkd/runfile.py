@@ -14,7 +14,7 @@ from bkd.errors import StorageError
 from bkd.files import read_json, write_json
 from bkd.locks import is_locked
 from bkd.paths import RunFolder
-from registry import sound_row
+from bkd.sound import sound_run
 
 HEARTBEAT_S = 10.0  # the child touches run.lock this often
 SILENCE_S = 60.0  # a run on another host without a heartbeat for this long counts as lost
@@ -33,9 +33,6 @@ class Status(StrEnum):
     STOPPED = "stopped"
     LOST = "lost"  # neither finished nor locked
 
-
-OBJECTS = ("spec", "results", "lineage", "environment", "split", "imported")
-"""Fields of run.json that hold objects."""
 
 UNFINISHED = frozenset({Status.QUEUED, Status.RUNNING})
 
@@ -59,11 +56,10 @@ def read_run(folder: RunFolder) -> dict[str, Any]:
     Raises:
         StorageError: If it is missing, unreadable or without an id.
     """
-    run = sound_row(read_json(folder.run))
+    run = sound_run(read_json(folder.run))
     if not run.get("id"):
         raise StorageError(f"{folder.run} holds no id. Mend the file or remove its folder.")
-    wrong = [field for field in OBJECTS if type(run.get(field) or {}) is not dict]
-    return run | dict.fromkeys(wrong) if wrong else run
+    return run
 
 
 def write_run(folder: RunFolder, run: Mapping[str, Any]) -> None:

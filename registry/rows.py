@@ -1,6 +1,7 @@
 """A run's row: which fields of its run.json the registry repeats."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 Row = dict[str, Any]
@@ -17,34 +18,46 @@ LISTED_FIELDS: tuple[str, ...] = tuple(field for field in ROW_FIELDS if field !=
 """The fields that lists print: one level, but for metrics and tags."""
 
 
-_TEXT, _NUMBER = (str, type(None)), (int, float, type(None))
-_TYPES: dict[str, tuple[type, ...]] = {
-    **dict.fromkeys(ROW_FIELDS, _TEXT),
-    **dict.fromkeys(("epoch", "epochs", "trial"), (int, type(None))),
-    **dict.fromkeys(("started", "ended"), _NUMBER),
-    "created": (*_NUMBER, str),
-    "members": (list, type(None)), "tags": (list, type(None)), "metrics": (dict, type(None)),
+_NONE = type(None)
+_NUMBERS = ("epoch", "epochs", "trial", "created", "started", "ended")
+_TYPES: dict[str, frozenset[type]] = {
+    **dict.fromkeys(ROW_FIELDS, frozenset({str, _NONE})),
+    **dict.fromkeys(("epoch", "epochs", "trial"), frozenset({int, _NONE})),
+    **dict.fromkeys(("started", "ended"), frozenset({int, float, _NONE})),
+    "created": frozenset({int, float, str, _NONE}),
+    "members": frozenset({list, _NONE}), "tags": frozenset({list, _NONE}), "metrics": frozenset({dict, _NONE}),
 }  # fmt: skip
-_ITEMS: dict[str, tuple[type, ...]] = {"members": (str,), "tags": (str,), "metrics": _NUMBER}
+_ITEMS: dict[str, frozenset[type]] = {
+    "members": frozenset({str}), "tags": frozenset({str}), "metrics": frozenset({int, float, _NONE})
+}  # fmt: skip
+MOST = 1e12
+"""What no number of a row reaches."""
 
 
 def sound_row(row: Row) -> Row:
     """Return a row, or a run.json dict, whose fields all hold what they should; what is something else becomes None."""
-    wrong = [field for field, types in _TYPES.items() if type(row.get(field)) not in types]
-    wrong += [field for field, types in _ITEMS.items() if not all(type(item) in types for item in _items(row, field))]
-    return row | {field: _sound(field, row[field]) for field in wrong} if wrong else row
+    if _fits(tuple(map(type, map(row.get, ROW_FIELDS)))) and all(map(_has_sound_items, (row,) * 3, _ITEMS)):
+        wrong = [field for field in _NUMBERS if type(row.get(field)) in (int, float) and not -MOST < row[field] < MOST]
+        return row | dict.fromkeys(wrong) if wrong else row
+    return sound_row(row | {field: _sound(field, row.get(field)) for field in _TYPES})
 
 
-def _items(row: Row, field: str) -> Iterable[Any]:
-    value = row.get(field) if type(row.get(field)) in _TYPES[field] else None
-    return value.values() if isinstance(value, dict) else value or ()
+@lru_cache(maxsize=256)
+def _fits(types: tuple[type, ...]) -> bool:
+    """Whether these are types that the fields may have; rows have few combinations."""
+    return all(found in _TYPES[field] for field, found in zip(ROW_FIELDS, types, strict=True))
+
+
+def _has_sound_items(row: Row, field: str) -> bool:
+    value = row.get(field)
+    return not value or _ITEMS[field].issuperset(map(type, value.values() if field == "metrics" else value))
 
 
 def _sound(field: str, value: Any) -> Any:
-    """Return what is good of a field's value: the items that are what they should be, of anything else None."""
-    if type(value) not in _TYPES[field]:
-        return None
-    if isinstance(value, dict):
+    """Return what is good of a field's value: of lists and objects the good items, of anything wrong None."""
+    if type(value) not in _TYPES[field] or value is None or field not in _ITEMS:
+        return value if type(value) in _TYPES[field] else None
+    if field == "metrics":
         return {key: item for key, item in value.items() if type(item) in _ITEMS[field]}
     return [item for item in value if type(item) in _ITEMS[field]]
 

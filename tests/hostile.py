@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+import orjson
+
 CONTROLS = "".join(map(chr, [*range(32), 127, *range(128, 160)]))
 TEXTS = {
     "controls": f"a{CONTROLS}b",
@@ -22,8 +24,8 @@ LETTERS = {name: text.encode("utf-8", "ignore").decode() for name, text in TEXTS
 """The same without halves of characters, which JSON cannot hold."""
 
 VALUES: dict[str, Any] = {
-    "none": None, "text": "12", "number": 7, "float": 1.5e308, "huge": 2**63, "negative": -1, "true": True, "list": [1, "a"],
-    "object": {"a": {"b": [None]}}, "empty": "", "deep": [[[[[[[[[[[[]]]]]]]]]]]],
+    "none": None, "text": "12", "number": 7, "float": 1.5e308, "huge": 2**63, "negative": -1, "true": True,
+    "list": [1, "a"], "object": {"a": {"b": [None]}}, "empty": "", "deep": [[[[[[[[[[[[]]]]]]]]]]]],
 }  # fmt: skip
 """What may stand where something else is expected."""
 
@@ -44,3 +46,37 @@ STRAY = re.compile(
 def stray(data: bytes) -> set[str]:
     """Return what is left of control characters in what a full-screen app sent, its own sequences aside."""
     return set(STRAY.findall(ALLOWED.sub(b"", data).decode("utf-8", "replace").replace("\r", "").replace("\x08", "")))
+
+
+ODD_FIELDS = (
+    "name", "kind", "arch", "student_arch", "dataset", "message", "host", "environment", "spec", "metrics", "results",
+    "lineage", "split", "students", "members", "teacher", "epoch", "epochs", "created", "started", "ended", "trial",
+    "imported", "tags", "note",
+)  # fmt: skip
+ODD_SPEC = ("type", "dataset", "epochs", "batch_size", "alpha", "kd_T", "teacher", "grid", "bnn_samples")
+ODD_METRICS = ("test/acc", "val/acc", "grad/noise_ratio", "grad/bias", "test/ece", "laplace/x")
+
+
+def mistyped(value: Any) -> dict[str, Any]:
+    """Return fields of run.json that hold a value."""
+    return dict.fromkeys(ODD_FIELDS, value)
+
+
+def mistyped_within(value: Any) -> dict[str, Any]:
+    """Return fields of run.json of which those that have fields or items hold a value in each."""
+    return mistyped(value) | {
+        "spec": dict.fromkeys(ODD_SPEC, value), "metrics": dict.fromkeys(ODD_METRICS, value),
+        "results": {"test": {"acc": value, "nll": value}, "synthetic": value, "val": value},
+        "lineage": {"teacher": value, "teacher_kind": value, "experiment": value},
+        "split": {"train": value, "val": value}, "environment": {"parameters": value, "device": value},
+        "students": [value, {"id": value, "spec": value, "group": value}, {"id": None, "spec": {"kd_T": value}}],
+        "members": [value], "tags": [value],
+    }  # fmt: skip
+
+
+def mistyped_events(value: Any) -> bytes:
+    """Return lines of an event file that hold a value where something else is expected, or are no events."""
+    keys = ("t", "step", "epoch", "kind", "train/loss", "val/acc", "message", "grad/noise", "time/images_per_s")
+    records: list[Any] = [dict.fromkeys(keys, value), {"kind": "step", "step": 1, "t": 1.0, "train/loss": 1.0}]
+    records += [{"kind": kind, "step": 2} | {key: value} for kind in ("step", "epoch", "state") for key in keys]
+    return b"\n".join(map(orjson.dumps, [*records, 7, [1], None, "x", {}])) + b'\n{"kind":"step"'

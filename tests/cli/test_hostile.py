@@ -2,9 +2,10 @@
 
 import orjson
 import pytest
-from hostile import LETTERS, STRAY
+from hostile import LETTERS, STRAY, VALUES, mistyped, mistyped_events, mistyped_within
 
 from bkd.events import EventWriter
+from bkd.files import write_json
 from bkd.runfile import write_user
 
 
@@ -57,3 +58,23 @@ def test_json_is_whole_and_escaped(root, bkd, command):
     assert answer.code == 0
     assert not STRAY.search(answer.out.replace("\u0085", ""))
     orjson.loads(answer.out)
+
+
+@pytest.mark.parametrize("odd", VALUES)
+def test_no_command_fails_over_wrong_types(root, bkd, odd):
+    fields, within = mistyped(VALUES[odd]), mistyped_within(VALUES[odd])
+    runs = [
+        root.teacher("aaaa1111", **fields | {"path": "teachers/x/a"}),
+        root.teacher("aaaa2222", **within | {"path": "teachers/x/b"}),
+    ]
+    runs += [root.teacher(f"bbbb{n}", **within | {"path": f"students/x/{n}", "role": "student"}) for n in (1, 2)]
+    runs.append(root.teacher("cccc1111", **within | {"path": "experiments/x/c", "role": "experiment"}))
+    for run in runs:
+        folder = root.folder(run)
+        folder.events.write_bytes(mistyped_events(VALUES[odd]))
+        write_json(folder.user, {"tags": VALUES[odd], "note": VALUES[odd]})
+    root.store.rebuild()
+    for command in (*COMMANDS, ["show", "aaaa2222"], ["show", "cccc1111"], ["list", "--json"], ["tree", "--json"]):
+        answer = bkd(*command)
+        assert answer.code in ((0, 1) if command[0] == "watch" else (0, 2)), (command, answer.err)
+        assert "Traceback" not in answer.err

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hostile import LETTERS, STRAY
+from hostile import LETTERS, STRAY, VALUES, mistyped, mistyped_events, mistyped_within
 from pilot_save import SaveRoot, append, until
 from rich.cells import cell_len
 from textual.pilot import Pilot
@@ -12,6 +12,7 @@ from bkd.files import write_json
 from tui.app import BkdApp
 
 SIZES = [(80, 24), (180, 50)]
+ROLES = {"teacher": mistyped, "student": mistyped_within, "experiment": mistyped_within}
 
 
 def faults_of(app: BkdApp) -> list[str]:
@@ -103,9 +104,52 @@ async def test_no_text_of_a_run_gets_out_raw(save: SaveRoot, odd: str) -> None:
     async with app.run_test(size=SIZES[number % 2]) as pilot:
         faults = await look(pilot)
         for table in ("1", "2", "3"):
-            faults += await look(pilot, table, "home", *["down"] * number, "enter", "tab", "o", "right_square_bracket")
-            faults += await look(pilot, "z", "c", "l", "a", "t", "escape", "escape", "D", "escape", "escape", "escape")
+            faults += await look(pilot, table, "home", *["down"] * number, "enter", "tab", "o")
+            faults += await look(
+                pilot,
+                "right_square_bracket",
+                "z",
+                "c",
+                "l",
+                "a",
+                "t",
+                "escape",
+                "escape",
+                "D",
+                "escape",
+                "escape",
+                "escape",
+            )
         faults += await look(
             pilot, "1", "home", *["down"] * number, "space", "space", "c", "2", "3", "4", "1", "b", "y"
         )
+    assert not faults
+
+
+def mistyped_save(save: SaveRoot) -> None:
+    """Write runs whose every field, or every field within their fields, holds something that it should not."""
+    for number, value in enumerate(VALUES.values()):
+        for role, fields in ROLES.items():
+            run_id = f"{role[:4]}{number:04}"
+            folder = save.teacher(run_id, **fields(value) | {"role": role, "path": f"{role}s/{run_id}"})
+            write_json(folder.user, {"tags": value, "note": value})
+            folder.events.write_bytes(mistyped_events(value))
+    save.store.rebuild()
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_wrong_types_stop_nothing(save: SaveRoot, size: tuple[int, int]) -> None:
+    mistyped_save(save)
+    app = BkdApp(save.path)
+    async with app.run_test(size=size) as pilot:
+        faults = await look(pilot)
+        assert len(app.store.rows()) == 3 * len(VALUES)
+        faults += await look(pilot, "i")
+        for table in ("1", "2", "3"):
+            faults += await look(pilot, table, "home")
+            for _ in VALUES:
+                faults += await look(pilot, "enter", "escape", "down")
+            faults += await look(pilot, *"sssssssss", "home", "D", "escape", "t", "escape")
+        faults += await look(pilot, "1", "home", *["space"] * len(VALUES), "c", "2", "3", "4", "1", "escape")
+        faults += await look(pilot, "n", "escape", "d", "escape")
     assert not faults
