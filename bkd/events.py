@@ -7,7 +7,7 @@ Numbers that are not finite are written as null and marked by "bad": true.
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,6 @@ from bkd.files import storage_error
 
 VERSION = 1
 CHUNK_BYTES = 1 << 20
-_METRIC = (int, float, type(None))
 
 
 class EventWriter:
@@ -144,16 +143,6 @@ def _parse(data: bytes) -> Iterator[dict[str, Any]]:
             continue
         if isinstance(record, dict):
             yield record
-
-
-def sound_events(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the records that are events, and of their metrics those that are numbers or null."""
-    return [
-        {key: value for key, value in record.items() if "/" not in key or type(value) in _METRIC}
-        for record in records
-        if type(record.get("step")) is type(record.get("epoch")) is int and type(record.get("kind")) is str
-        and type(record.get("t", 0)) in _METRIC
-    ]  # fmt: skip
 
 
 def read_events(path: Path) -> list[dict[str, Any]]:

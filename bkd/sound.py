@@ -1,11 +1,11 @@
-"""run.json as it should be: whatever was written by hand, by another program or by a fault is left out.
+"""run.json and events as they should be: whatever was written by hand, by another program or by a fault is left out.
 
-The file is read by every screen and command, and its fields are used without another look at what they are.
+The files are read by every screen and command, and their fields are used without another look at what they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from registry import sound_row
@@ -85,3 +85,17 @@ def _object(value: Any) -> Run:
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
+
+
+def sound_events(records: Iterable[Run]) -> list[Run]:
+    """Return the records that are events, and of their metrics those that are numbers or null."""
+    return [
+        {key: value for key, value in record.items() if "/" not in key or _is_number(value)}
+        for record in records
+        if _is_count(record.get("step")) and _is_count(record.get("epoch")) and isinstance(record.get("kind"), str)
+        and _is_number(record.get("t"))
+    ]  # fmt: skip
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 0

@@ -14,9 +14,10 @@ import click
 from bkd import actions
 from bkd.cli.common import print_json, warn
 from bkd.errors import RunBusy
-from bkd.events import EventTail, sound_events
+from bkd.events import EventTail
 from bkd.paths import RunFolder
 from bkd.runfile import UNFINISHED, Status
+from bkd.sound import sound_events
 from bkd.store import Store
 from bkd.system import describe_sample, latest
 from bkd.text import ago, clean, count, duration, fit, number, percent
