@@ -14,6 +14,7 @@ from bkd.errors import StorageError
 from bkd.files import read_json, write_json
 from bkd.locks import is_locked
 from bkd.paths import RunFolder
+from bkd.sound import sound_run
 
 HEARTBEAT_S = 10.0  # the child touches run.lock this often
 SILENCE_S = 60.0  # a run on another host without a heartbeat for this long counts as lost
@@ -50,12 +51,15 @@ def this_host() -> str:
 
 
 def read_run(folder: RunFolder) -> dict[str, Any]:
-    """Return run.json.
+    """Return run.json; what holds something else than it should reads as None.
 
     Raises:
-        StorageError: If it is missing or unreadable.
+        StorageError: If it is missing, unreadable or without an id.
     """
-    return read_json(folder.run)
+    run = sound_run(read_json(folder.run))
+    if not run.get("id"):
+        raise StorageError(f"{folder.run} holds no id. Mend the file or remove its folder.")
+    return run
 
 
 def write_run(folder: RunFolder, run: Mapping[str, Any]) -> None:

@@ -23,7 +23,7 @@ _ESCAPES = re.compile(
     | \x1b[ -/]*[0-~]                                                  # the short ones""",
     re.VERBOSE,
 )
-_SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+_SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef\U0001f3fb-\U0001f3ff\u115f\u1160\u3164\uffa0]")
 _END_CELLS = 9  # of a name that is cut stay at least these: "_" and the run's id
 _SPACES = "\t\n\v\f\r\x85\u2028\u2029"
 
@@ -62,7 +62,7 @@ def cell_width(text: str) -> int:
 @lru_cache(maxsize=4096)
 def _character_width(c: str) -> int:
     # Vowels and finals of composed Hangul join the cell pair of their first letter.
-    if unicodedata.category(c) in ("Mn", "Me", "Cf") or "\u1160" <= c <= "\u11ff":
+    if unicodedata.category(c) in ("Mn", "Mc", "Me", "Cf") or "\u1160" <= c <= "\u11ff" or "\ud7b0" <= c <= "\ud7fb":
         return 0
     return 2 if unicodedata.east_asian_width(c) in "WF" else 1
 

@@ -3,7 +3,7 @@
 from registry.errors import RegistryBusy, RegistryDamaged, RegistryError
 from registry.registry import Registry
 from registry.reports import CheckReport, Disagreement, RebuildReport
-from registry.rows import LISTED_FIELDS, ROW_FIELDS, TABLES, Row, row_of
+from registry.rows import LISTED_FIELDS, ROW_FIELDS, TABLES, Row, row_of, sound_row
 from registry.storage import Mark, mark_of
 
 __all__ = [
@@ -21,4 +21,5 @@ __all__ = [
     "Row",
     "mark_of",
     "row_of",
+    "sound_row",
 ]

@@ -1,6 +1,7 @@
 """A run's row: which fields of its run.json the registry repeats."""
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 Row = dict[str, Any]
@@ -17,9 +18,53 @@ LISTED_FIELDS: tuple[str, ...] = tuple(field for field in ROW_FIELDS if field !=
 """The fields that lists print: one level, but for metrics and tags."""
 
 
+_NONE = type(None)
+_NUMBERS = ("epoch", "epochs", "trial", "created", "started", "ended")
+_TYPES: dict[str, frozenset[type]] = {
+    **dict.fromkeys(ROW_FIELDS, frozenset({str, _NONE})),
+    **dict.fromkeys(("epoch", "epochs", "trial"), frozenset({int, _NONE})),
+    **dict.fromkeys(("started", "ended"), frozenset({int, float, _NONE})),
+    "created": frozenset({int, float, str, _NONE}),
+    "members": frozenset({list, _NONE}), "tags": frozenset({list, _NONE}), "metrics": frozenset({dict, _NONE}),
+}  # fmt: skip
+_ITEMS: dict[str, frozenset[type]] = {
+    "members": frozenset({str}), "tags": frozenset({str}), "metrics": frozenset({int, float, _NONE})
+}  # fmt: skip
+MOST = 1e12
+"""What no number of a row reaches."""
+
+
+def sound_row(row: Row) -> Row:
+    """Return a row, or a run.json dict, whose fields all hold what they should; what is something else becomes None."""
+    if _fits(tuple(map(type, map(row.get, ROW_FIELDS)))) and all(map(_has_sound_items, (row,) * 3, _ITEMS)):
+        wrong = [field for field in _NUMBERS if type(row.get(field)) in (int, float) and not -MOST < row[field] < MOST]
+        return row | dict.fromkeys(wrong) if wrong else row
+    return sound_row(row | {field: _sound(field, row.get(field)) for field in _TYPES})
+
+
+@lru_cache(maxsize=256)
+def _fits(types: tuple[type, ...]) -> bool:
+    """Whether these are types that the fields may have; rows have few combinations."""
+    return all(found in _TYPES[field] for field, found in zip(ROW_FIELDS, types, strict=True))
+
+
+def _has_sound_items(row: Row, field: str) -> bool:
+    value = row.get(field)
+    return not value or _ITEMS[field].issuperset(map(type, value.values() if field == "metrics" else value))
+
+
+def _sound(field: str, value: Any) -> Any:
+    """Return what is good of a field's value: of lists and objects the good items, of anything wrong None."""
+    if type(value) not in _TYPES[field] or value is None or field not in _ITEMS:
+        return value if type(value) in _TYPES[field] else None
+    if field == "metrics":
+        return {key: item for key, item in value.items() if type(item) in _ITEMS[field]}
+    return [item for item in value if type(item) in _ITEMS[field]]
+
+
 def row_of(run: Mapping[str, Any]) -> Row:
     """Pick a row's fields from a run.json dict; what is missing becomes None, `tags` [] and `metrics` {}."""
-    row = {field: run.get(field) for field in ROW_FIELDS}
+    row = sound_row({field: run.get(field) for field in ROW_FIELDS})
     row["tags"] = list(row["tags"] or ())
     row["metrics"] = dict(row["metrics"] or {})
     return row

@@ -6,7 +6,7 @@ import gc
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 from textual import on, work
 from textual.app import SystemCommand
@@ -16,6 +16,7 @@ from textual.screen import Screen
 from bkd.errors import BkdError
 from bkd.runfile import Status
 from bkd.store import Store
+from bkd.text import clean
 from tui.alerts import Alert, alert_named, alert_sequence
 from tui.endings import Endings, ending_text
 from tui.memory import Memory
@@ -120,6 +121,10 @@ class BkdApp(ThemedApp):
             key = key_of(screen, action)
             yield SystemCommand(title, f"{key}: {text}" if key else text, lambda action=action: self.run_action(action))
         yield from (command for command in super().get_system_commands(screen) if command.title not in REPLACED)
+
+    def notify(self, message: str, **options: Any) -> None:
+        """Show a notice; what it says may come from files, and is never markup."""
+        super().notify(clean(message), **(options | {"markup": False}))
 
     @on(TaskDone)
     def report(self, event: TaskDone) -> None:

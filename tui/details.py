@@ -77,7 +77,7 @@ def _append(text: Text, title: str, lines: Sequence[Line]) -> None:
     if not lines:
         return
     if title:
-        text.append(f"\n{title}\n", "bold")
+        text.append(f"\n{clean(title)}\n", "bold")
     for label, value in lines:
         label = clean(label)
         cells = INDENTED_CELLS if label.startswith(" ") else LABEL_CELLS
@@ -141,7 +141,7 @@ def setting_text(row: Run) -> str:
     """Return what tells a student from the others of its sweep."""
     spec = row.get("setting") or {}
     few = f" {spec['fewshot_percent']:g}%" if spec.get("fewshot_percent") else ""
-    return f"{spec.get('kd_T'):g}:{spec.get('kd_S'):g}:{spec.get('alpha'):g}{few} t{spec.get('trial')}"
+    return f"{':'.join(number(spec.get(key)) for key in ('kd_T', 'kd_S', 'alpha'))}{few} t{spec.get('trial')}"
 
 
 def _arms(run: Run) -> Iterator[Line]:

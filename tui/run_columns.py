@@ -67,9 +67,9 @@ def steps_per_epoch(run: Row) -> float | None:
     return train // batch if train and batch else None
 
 
-def when(seconds: float | None) -> str:
+def when(seconds: Any) -> str:
     """Return a point in time as "11-23 14:05", in this machine's time zone."""
-    return "-" if seconds is None else time.strftime("%m-%d %H:%M", time.localtime(seconds))
+    return time.strftime("%m-%d %H:%M", time.localtime(seconds)) if isinstance(seconds, int | float) else "-"
 
 
 def live(name: str) -> Callable[[Row], Any]:

@@ -1,5 +1,6 @@
 """What commands share: where to look, how to print."""
 
+import json
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -46,7 +47,18 @@ def open_store(save: str | None) -> Store:
 
 def print_json(value: Any) -> None:
     """Print a value as JSON on standard output."""
-    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())
+    sys.stdout.write(json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """Return a value as JSON in which what a terminal might act on is escaped; JSON itself asks that of C0 only."""
+    text = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+    lines = text.split("\n")
+    return text if all(map(str.isprintable, lines)) else "\n".join("".join(map(_escaped, line)) for line in lines)
+
+
+def _escaped(c: str) -> str:
+    return c if c.isprintable() else json.dumps(c)[1:-1]
 
 
 def single(function: Callable[..., Any]) -> typer.Typer:

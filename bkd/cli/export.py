@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import click
-import orjson
 import typer
 
-from bkd.cli.common import RunRef, Save, open_store, single
+from bkd.cli.common import RunRef, Save, json_text, open_store, single
 from bkd.events import read_events
 from bkd.files import write_bytes
 from bkd.paths import RunFolder
@@ -91,15 +90,20 @@ def as_csv(records: list[dict[str, Any]], head: Sequence[str] = HEAD) -> str:
     """Return records as CSV: position and time, then every metric that any record has, by name; missing ones empty."""
     names = sorted({key for record in records for key in record} - set(head))
     text = io.StringIO()
-    writer = csv.DictWriter(text, [*head, *names], restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(map(clean, [*head, *names]))
+    writer.writerows([_cell(record.get(name, "")) for name in (*head, *names)] for record in records)
     return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    """Return a value of a record as CSV holds it: numbers as they are, the rest as harmless text."""
+    return value if isinstance(value, int | float | None) else clean(str(value))
 
 
 def as_json(records: list[dict[str, Any]]) -> str:
     """Return records as a JSON array."""
-    return orjson.dumps(records, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+    return json_text(records)
 
 
 app = single(export)

@@ -17,6 +17,7 @@ from bkd.errors import RunBusy
 from bkd.events import EventTail
 from bkd.paths import RunFolder
 from bkd.runfile import UNFINISHED, Status
+from bkd.sound import sound_events
 from bkd.store import Store
 from bkd.system import describe_sample, latest
 from bkd.text import ago, clean, count, duration, fit, number, percent
@@ -98,7 +99,7 @@ def _follow(store: Store, folder: RunFolder, screen: Silent) -> None:
     tail, curves, drawn_at = EventTail(folder.events), Curves(), 0.0
     while True:
         run = store.load(folder)
-        events = tail.read()
+        events = sound_events(tail.read())
         if tail.is_rewound:
             curves = Curves()
         curves.add(events)
@@ -125,7 +126,7 @@ def _interrupted(store: Store, run: dict[str, Any], is_owner: bool) -> int:
 
 
 def _last_words(folder: RunFolder, run: dict[str, Any]) -> None:
-    metrics = run["metrics"]
+    metrics = run.get("metrics") or {}
     figures = [
         f"{name} {form(metrics[key])}"
         for name, key, form in (
@@ -135,7 +136,7 @@ def _last_words(folder: RunFolder, run: dict[str, Any]) -> None:
         if metrics.get(key) is not None
     ]  # fmt: skip
     if "students" in run:
-        figures = [f"{run['epoch']} of {count(run['epochs'], 'student')} done"]
+        figures = [f"{run['epoch'] or 0} of {count(run['epochs'] or 0, 'student')} done"]
     click.echo(f"{run['id']} is {run['status']}" + (f": {', '.join(figures)}." if figures else "."))
     if run["status"] in (Status.FAILED, Status.LOST):
         if run.get("message"):

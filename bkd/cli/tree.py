@@ -153,11 +153,13 @@ def _trial(row: Row) -> str:
 def _students(store: Store, group: list[Row]) -> Node:
     row, spec = group[0], _spec(store, group[0])
     setting = "  ".join(
-        f"{label} {spec[key]:g}" for key, label in (("alpha", "alpha"), ("kd_T", "T"), ("kd_S", "S")) if key in spec
+        f"{label} {spec[key]:g}"
+        for key, label in (("alpha", "alpha"), ("kd_T", "T"), ("kd_S", "S"))
+        if spec.get(key) is not None
     )
     if spec.get("fewshot_percent"):
         setting += f"  {spec['fewshot_percent']:g} % of each class"
-    if spec.get("bnn_samples", _DRAWS) != _DRAWS:
+    if spec.get("bnn_samples") not in (None, _DRAWS):
         setting += f"  {count(spec['bnn_samples'], 'draw')}"
     ids = " ".join(row["id"] for row in group[:_MOST_IDS]) + (" ..." if len(group) > _MOST_IDS else "")
     trials = _trial(row) if len(group) == 1 else count(len(group), "trial")

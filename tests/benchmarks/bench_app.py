@@ -1,123 +1,165 @@
-"""The app on a pseudo-terminal of 180x50: first screen, silence, and one run that logs ten steps a second.
+"""Every bar of the app, on a pseudo-terminal of 180x50: first screens, live runs, silence.
 
-Run `python tests/benchmarks/bench_app.py`. Latency is from the append of an event to its step number on the screen;
-bytes are what an SSH link would carry; all in the same run. Prints one JSON line a figure.
+Run `python tests/benchmarks/bench_app.py`, or with `--only NAME ...` some parts of it. Latency is from the append of an
+event to its step on the screen; bytes are what an SSH link would carry; CPU is the app's; all in the same run. Prints
+one JSON line a figure; exit code 1 if one fails its bar.
 """
 
-import json
-import os
+import argparse
 import re
 import sys
 import tempfile
-import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
 from bench_list import make_save_root
-from terminal import Terminal
+from figure import Figure, report
+from live_runs import BEGUN_STEPS, LiveRuns, Reader, follow, step_anywhere, step_in_row
+from terminal import SSH, TRUECOLOUR, Terminal
 
-from bkd.events import EventWriter
-from bkd.locks import acquire
-from bkd.paths import RunFolder
-from bkd.runfile import this_host, write_run
 from bkd.store import Store
 
-ROUNDS = 5
-WATCHED_S = 20
+ROUNDS = 3
+WATCHED_S = 15.0
+SETTLED_S = 3.0  # after which a new screen has nothing more to paint
 BARE = (
     "from textual.app import App\nfrom textual.widgets import Static\n"
     "class Bare(App):\n    def compose(self):\n        yield Static('bare app')\nBare().run()"
 )
+KB = 1000
+LINK = 4.0  # KB/s that a watched app may send
+MARK_ALL, DOWN, ENTER = b" " * 8, b"\x1b[B", b"\r"
 
 
-def report(name: str, value: float, bar: float) -> None:
-    """Print a figure beside its bar."""
-    print(json.dumps({"name": name, "value": round(value, 3), "bar": bar, "passed": value <= bar}), flush=True)
+def app(root: Path, environment: dict[str, str] = TRUECOLOUR) -> Terminal:
+    """Start the app."""
+    return Terminal([sys.executable, "-m", "bkd", "--save", str(root), "tui"], environment=environment)
+
+
+@contextmanager
+def listed_runs() -> Iterator[Path]:
+    """Make a save root of 1,000 runs that have ended."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "save"
+        make_save_root(root)
+        yield root
+
+
+@contextmanager
+def live_runs(number: int) -> Iterator[tuple[Terminal, LiveRuns]]:
+    """Start the app on some live runs, and wait until it lists them."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        LiveRuns(Store(folder), number) as live,
+        app(Path(folder)) as terminal,
+    ):
+        terminal.until(lambda: all(terminal.shows(run.id) for run in live.runs))
+        yield terminal, live
 
 
 def names_shown(terminal: Terminal) -> int:
     """Return how many lines of the screen name a run."""
-    return sum(bool(re.search(r"a\d{6}b", line)) for line in terminal.screen.display)
+    return sum(bool(re.search(r"a\d{6}b", line)) for line in terminal.lines)
 
 
-def first_screen(root: Path) -> None:
-    """Time the last visible name against a bare app's text, in turns; count the bytes of an idle screen."""
+def start() -> Iterator[Figure]:
+    """Time the last visible name of 1,000 runs against a bare app's text, in turns; listen to an idle screen."""
     bare, full, idle = [], [], 0
-    for _ in range(ROUNDS):
-        with Terminal([sys.executable, "-c", BARE]) as terminal:
-            bare.append(terminal.until(lambda t=terminal: t.shows("bare app")))
-        with Terminal([sys.executable, "-m", "bkd", "--save", str(root), "tui"]) as terminal:
-            full.append(terminal.until(lambda t=terminal: names_shown(t) > 40))
-            terminal.quiet(3.0)
-            idle = max(idle, terminal.quiet(4.0))
-    report("1,000 runs: last visible name after a bare app's text, s", median(full) - median(bare), 0.8)
-    report("bytes in 4 s when no visible run is running", idle, 0)
+    with listed_runs() as root:
+        for at in range(ROUNDS):
+            with Terminal([sys.executable, "-c", BARE]) as terminal:
+                bare.append(terminal.until(lambda t=terminal: t.shows("bare app")))
+            with app(root) as terminal:
+                full.append(terminal.until(lambda t=terminal: names_shown(t) > 40))
+                if at == 0:
+                    terminal.quiet(SETTLED_S)
+                    idle = terminal.quiet(5.0)
+    yield Figure("1,000 runs: last visible name after a bare app's text, s", median(full) - median(bare), 0.8)
+    yield Figure("home, no visible run is running: B/s", idle / 5.0, 0)
 
 
-def make_live_run(store: Store) -> RunFolder:
-    """Write a run that this process keeps alive."""
-    run = {
-        "v": 1, "id": "live0001", "name": "wrn_16_1_digits_live0001", "role": "teacher", "kind": "Deterministic",
-        "arch": "wrn_16_1", "dataset": "digits", "status": "running", "epoch": 0, "epochs": 100, "created": time.time(),
-        "started": time.time(), "path": "teachers/Deterministic/wrn_16_1/live0001", "trial": 1, "host": this_host(),
-        "metrics": {}, "results": {}, "lineage": {}, "environment": {}, "split": {"train": 1200},
-        "spec": {"type": "train", "kind": "Deterministic", "dataset": "digits", "epochs": 100, "batch_size": 100},
-    }  # fmt: skip
-    folder = store.folder(run["path"])
-    folder.path.mkdir(parents=True)
-    write_run(folder, run)
-    store.register(run)
-    return folder
+def ssh() -> Iterator[Figure]:
+    """Count the bytes of the first screen over SSH, and how often its cells are painted."""
+    with listed_runs() as root, app(root, SSH) as terminal:
+        terminal.until(lambda: names_shown(terminal) > 40)
+        terminal.quiet(SETTLED_S)
+        yield Figure("first screen over SSH in 16 colours, KB", terminal.num_bytes / KB, 40)
+        cells = terminal.screen.columns * terminal.screen.lines
+        yield Figure(
+            "first screen over SSH, cells painted over cells there are", terminal.screen.num_cells / cells, 1.1
+        )
 
 
-def watch_live(root: Path) -> None:
-    """Watch one run that logs ten steps a second: bytes a second and latency."""
-    folder = make_live_run(Store(root))
-    lock = acquire(folder.lock)
-    writer = EventWriter(folder.events)
-    shown = re.compile(r"step ([\d,]+)")
-    written: dict[int, float] = {}
-    latencies: dict[int, float] = {}
-
-    def write(step: int) -> None:
-        values = {"train/loss": 2 / (1 + step / 50), "train/acc": 1 - 1 / (1 + step / 50),
-                  "grad/noise": 9 / (1 + step / 99),
-                  "grad/noise_onehot": 10 / (1 + step / 99), "grad/norm": 1.0, "time/images_per_s": 1000.0}  # fmt: skip
-        written[step] = time.monotonic()
-        writer.write("step", step=step, epoch=0, values=values)
-
-    for step in range(1, 200):
-        write(step)
-    with Terminal([sys.executable, "-m", "bkd", "--save", str(root), "tui"]) as terminal:
-        terminal.until(lambda: terminal.shows("live0001"))
-        terminal.press(b"\r")
-        terminal.until(lambda: terminal.shows("step 199"))
-        terminal.quiet(3.0)
-        step, began, before = 199, time.monotonic(), terminal.num_bytes
-        while time.monotonic() - began < WATCHED_S:
-            if time.monotonic() - began >= (step - 199) * 0.1:
-                step += 1
-                write(step)
-            if not terminal.read(0.01):
-                continue
-            found = [int(m.group(1).replace(",", "")) for line in terminal.screen.display for m in shown.finditer(line)]
-            for known in [s for s in written if s > 199 and s not in latencies and s <= max(found, default=0)]:
-                latencies[known] = time.monotonic() - written[known]
-        report("one run of 10 steps/s watched, KB/s", (terminal.num_bytes - before) / WATCHED_S / 1000, 4.0)
-        report("event to screen, median s", median(latencies.values()), 0.3)
-    os.close(lock)
+def watch() -> Iterator[Figure]:
+    """Watch one run in its own view."""
+    with live_runs(1) as (terminal, live):
+        terminal.press(ENTER)
+        terminal.until(lambda: terminal.shows(f"step {BEGUN_STEPS}"))
+        terminal.quiet(SETTLED_S)
+        seen = follow(terminal, live, WATCHED_S, {live.runs[0].id: step_anywhere})
+        yield Figure("run view, 10 steps/s: KB/s", seen.bytes_per_s / KB, LINK)
+        yield Figure("run view, event to screen: median s", seen.median_s(), 0.3)
+        yield Figure("run view with its chart grid: share of a core", seen.cpu, 0.15)
 
 
-def main() -> None:
-    """Print every figure."""
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder) / "save"
-        make_save_root(root)
-        first_screen(root)
-    with tempfile.TemporaryDirectory() as folder:
-        watch_live(Path(folder))
+def home() -> Iterator[Figure]:
+    """Watch eight runs in the table, one of them selected with its curve beside the table."""
+    with live_runs(8) as (terminal, live):
+        terminal.quiet(SETTLED_S)
+        names = re.findall(r"live000\d", "\n".join(terminal.lines))
+        focused = names[0]  # the cursor is on the first row
+        readers: dict[str, Reader] = {run.id: step_in_row for run in live.runs}
+        seen = follow(terminal, live, WATCHED_S, readers)
+        yield Figure("home, 8 runs of 10 steps/s: KB/s", seen.bytes_per_s / KB, LINK)
+        yield Figure("home, event to screen of the selected run: median s", seen.median_s(of=focused), 0.3)
+        yield Figure("home, event to screen of the other 7: median s", seen.median_s(but=focused), 1.0)
+        yield Figure("home, events not on the screen within 1.5 s: share", 1 - seen.within(1.5), 0.01)
+        yield Figure("home, table and one chart: share of a core", seen.cpu, 0.05)
+
+
+def compare() -> Iterator[Figure]:
+    """Watch eight compared runs: their curves of the loss of every step over each other."""
+    with live_runs(8) as (terminal, live):
+        terminal.press(MARK_ALL)
+        terminal.until(lambda: terminal.shows("8 marked"))
+        terminal.press(b"c")
+        terminal.until(lambda: terminal.shows("Differences"))
+        for _ in range(12):
+            if terminal.shows("train/loss"):
+                break
+            terminal.press(b"]")
+            terminal.quiet(1.0)
+        terminal.quiet(SETTLED_S)
+        seen = follow(terminal, live, WATCHED_S, {})
+        yield Figure("8 compared runs of 10 steps/s: KB/s", seen.bytes_per_s / KB, LINK)
+
+
+def silence() -> Iterator[Figure]:
+    """Listen to a running run that writes nothing, at home and in its own view, and to one that has ended."""
+    with live_runs(1) as (terminal, _):
+        terminal.quiet(SETTLED_S)
+        yield Figure("home, a silent run: B/s", terminal.quiet(6.0) / 6, 100)
+        terminal.press(ENTER)
+        terminal.until(lambda: terminal.shows(f"step {BEGUN_STEPS}"))
+        terminal.quiet(SETTLED_S)
+        yield Figure("run view, a silent run: B/s", terminal.quiet(6.0) / 6, 100)
+
+
+PARTS: dict[str, Callable[[], Iterator[Figure]]] = {
+    part.__name__: part for part in (start, ssh, watch, home, compare, silence)
+}
+
+
+def figures(names: list[str]) -> Iterator[Figure]:
+    """Measure some parts, one after the other."""
+    for name in names:
+        yield from PARTS[name]()
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="parts to run")
+    sys.exit(report(figures(parser.parse_args().only)))

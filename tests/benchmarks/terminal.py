@@ -5,11 +5,14 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import struct
+import tempfile
 import termios
 import time
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Mapping, Sequence
 
 import pyte
 
@@ -20,22 +23,51 @@ ANSWERS = (  # terminal queries that a program may wait for
     (b"\x1b]11;?", b"\x1b]11;rgb:0000/0000/0000\x1b\\"),
 )
 UNKNOWN_TO_PYTE = re.compile(rb"\x1b\[[<>=][0-9;]*[a-zA-Z]|\x1b\[\?[0-9;]*\$p|\x1bP.*?\x1b\\", re.S)
+TRUECOLOUR = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+SSH = {"TERM": "xterm", "SSH_CONNECTION": "192.0.2.1 50000 192.0.2.2 22"}
+"""A login from elsewhere whose terminal says no more than that it has 16 colours."""
+FOREIGN = ("SSH_CONNECTION", "SSH_TTY", "COLORTERM", "NO_COLOR", "TERM_PROGRAM", "TEXTUAL_ANIMATIONS")
+
+
+class CountingScreen(pyte.Screen):
+    """A screen that counts the cells painted on it."""
+
+    num_cells = 0
+
+    def draw(self, data: str) -> None:
+        """Paint text at the cursor."""
+        self.num_cells += len(data)
+        super().draw(data)
 
 
 class Terminal:
-    """A program on a pseudo-terminal of a size; a context manager that ends it."""
+    """A program on a pseudo-terminal of a size, with a state folder of its own; a context manager that ends it.
 
-    def __init__(self, command: list[str], columns: int = 180, rows: int = 50) -> None:
+    Args:
+        command: The program and its arguments.
+        columns: Width in cells.
+        rows: Height in cells.
+        environment: What tells the program what terminal it is on, beside what it inherits.
+    """
+
+    def __init__(
+        self, command: Sequence[str], columns: int = 180, rows: int = 50, environment: Mapping[str, str] = TRUECOLOUR
+    ) -> None:
+        self.state_folder = tempfile.mkdtemp(prefix="bkd-state-")
+        self._forget = weakref.finalize(self, shutil.rmtree, self.state_folder, ignore_errors=True)
         self.started = time.monotonic()
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup, or a service, may have left it ignored
-            os.environ.update(TERM="xterm-256color", COLORTERM="truecolor", COLUMNS=str(columns), LINES=str(rows))
-            os.execvp(command[0], command)
+            for name in FOREIGN:
+                os.environ.pop(name, None)
+            os.environ.update(COLUMNS=str(columns), LINES=str(rows), XDG_STATE_HOME=self.state_folder, **environment)
+            os.execvp(command[0], list(command))
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        self.screen = pyte.Screen(columns, rows)
+        self.screen = CountingScreen(columns, rows)
         self.stream = pyte.ByteStream(self.screen)
         self.num_bytes = 0
+        self._lines = [""] * rows
 
     def __enter__(self) -> "Terminal":
         return self
@@ -44,6 +76,31 @@ class Terminal:
         os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
         os.close(self.fd)
+        self._forget()
+
+    @property
+    def lines(self) -> list[str]:
+        """What stands on the screen; only lines that changed since the last look are put together again."""
+        for y in self.screen.dirty:
+            row = self.screen.buffer[y]
+            self._lines[y] = "".join(row[x].data for x in range(self.screen.columns))  # "" follows a wide character
+        self.screen.dirty.clear()
+        return self._lines
+
+    @property
+    def cpu_s(self) -> float:
+        """Seconds of a core that the program has used."""
+        fields = self._proc("stat").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    @property
+    def rss_mb(self) -> float:
+        """Megabytes that the program holds in memory."""
+        return int(self._proc("statm").split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    def _proc(self, name: str) -> str:
+        with open(f"/proc/{self.pid}/{name}") as file:
+            return file.read()
 
     def resize(self, columns: int, rows: int) -> None:
         """Take another size, as a window that is dragged does."""
@@ -71,14 +128,15 @@ class Terminal:
 
     def shows(self, text: str) -> bool:
         """Whether a text stands on the screen."""
-        return any(text in line for line in self.screen.display)
+        return any(text in line for line in self.lines)
 
     def until(self, is_true: Callable[[], bool], limit_s: float = 30.0) -> float:
         """Read until something holds; return the seconds since the program began."""
+        end = time.monotonic() + limit_s
         while not is_true():
             self.read()
-            if time.monotonic() - self.started > limit_s:
-                raise TimeoutError("\n".join(line.rstrip() for line in self.screen.display))
+            if time.monotonic() > end:
+                raise TimeoutError("\n".join(line.rstrip() for line in self.lines))
         return time.monotonic() - self.started
 
     def quiet(self, seconds: float) -> int:

@@ -42,7 +42,7 @@ class MetricScreen(ModalScreen[str | None]):
         with Vertical(classes="dialog"):
             yield Line("Whose curves?", classes="title")
             yield Input(placeholder="part of a metric's name", compact=True)
-            yield OptionList(id="metrics", compact=True)
+            yield OptionList(id="metrics", compact=True, markup=False)
             yield Line("↑ ↓ and enter choose, esc goes back")
 
     def on_mount(self) -> None:

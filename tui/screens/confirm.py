@@ -37,8 +37,8 @@ class ConfirmScreen(ModalScreen[bool]):
         with Vertical(classes="dialog -danger"):
             yield Line(clean(self._question), classes="title")
             yield Line("\n".join(map(clean, self._warning.splitlines())), id="warning")
-            yield Line(f"Type  {self.word}  and press Enter; Escape keeps {self._kept}.", id="prompt")
-            yield Input(placeholder=self.word, id="answer", compact=True)
+            yield Line(f"Type  {clean(self.word)}  and press Enter; Escape keeps {self._kept}.", id="prompt")
+            yield Input(placeholder=clean(self.word), id="answer", compact=True)
 
     @on(Input.Submitted, "#answer")
     def answer(self, event: Input.Submitted) -> None:
@@ -46,4 +46,4 @@ class ConfirmScreen(ModalScreen[bool]):
         if event.value.strip() == self.word:
             self.dismiss(True)
         else:
-            self.query_one("#prompt", Line).say(f"That is not  {self.word} . Nothing was done.")
+            self.query_one("#prompt", Line).say(f"That is not  {clean(self.word)} . Nothing was done.")

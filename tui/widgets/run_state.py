@@ -55,7 +55,7 @@ class RunState(Vertical):
         title = Text(no_wrap=True, overflow="ellipsis")
         title.append(status_text(run.get("status")), _rich_colour(tone))
         title.append(f"   {clean(str(run.get('name')))}", "bold")
-        title.append(f"   {clean(role_text(run))} on {run.get('dataset')}", "dim")
+        title.append("   " + clean(f"{role_text(run)} on {run.get('dataset')}"), "dim")
         self.query_one("#run-title", Line).say(title)
         message, text = self.query_one("#run-message", Line), fault_text(run, self._end)
         message.set_class(bool(text), "-shown")

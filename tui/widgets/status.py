@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bkd.runfile import UNFINISHED
+from bkd.text import clean
 
 GLYPHS = {"running": "●", "done": "✓", "failed": "✗", "stopped": "■", "queued": "○", "lost": "?", "unknown": "?"}
 """The one-cell sign of each status."""
@@ -22,7 +23,7 @@ def status_word(status: str) -> str:
 
 def status_text(status: str | None) -> str:
     """Return a status with its sign: "● running"."""
-    status = status or "unknown"
+    status = clean(status or "unknown")
     return f"{GLYPHS.get(status_word(status), '·')} {status}"
 
 

@@ -1,0 +1,209 @@
+"""Records a session with the app for the README: a real student distilled, watched and compared, as an animated SVG.
+
+Run `python tests/benchmarks/record.py [FILE]`; it takes as long as `bkd demo`, whose runs are there when the session
+begins, and a minute more. FILE is docs/screenshots/session.svg unless given. With `--save ROOT` the demo's runs are
+taken from there. What is seen is what the app sent; only pauses are shortened.
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import chdir
+from itertools import pairwise
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
+from screencast import Frame, draw, lines_of
+from terminal import Terminal
+
+from bkd.store import Store
+
+FILE = Path(__file__).parents[2] / "docs" / "screenshots" / "session.svg"
+BKD = [sys.executable, "-m", "bkd"]
+COLUMNS, ROWS = 120, 36
+EVERY_S = 0.3  # at most one frame in this time
+LIVE_EVERY_S = 1.0  # while curves grow
+LONGEST_PAUSE_S = 2.5
+WAIT_S = 60.0
+ENTER, TAB, ESCAPE, DOWN, CTRL_S = b"\r", b"\t", b"\x1b", b"\x1b[B", b"\x13"
+SETTINGS = (("--epochs", "40"), ("--trial", "4"), ("--bnn-samples", "4"), ("--learning-rate", "0.003"))
+"""Those of the demo's students, once more: a fourth repetition."""
+
+
+class Recording(Terminal):
+    """The app on a terminal, with what stood on its screen from time to time.
+
+    Attributes:
+        frames: So far.
+        caption: What is said of the next ones.
+        every_s: Least time between two.
+    """
+
+    def __init__(self, command: list[str]) -> None:
+        super().__init__(command, COLUMNS, ROWS)
+        self.frames: list[Frame] = []
+        self.caption = ""
+        self.every_s = EVERY_S
+
+    def read(self, wait_s: float = 0.02) -> bool:
+        """Take in what the app wrote, and a frame if one is due."""
+        has_written = super().read(wait_s)
+        if not has_written and (
+            not self.frames or time.monotonic() - self.started - self.frames[-1].at_s > self.every_s
+        ):
+            self.take_frame()
+        return has_written
+
+    def take_frame(self) -> None:
+        """Keep what stands on the screen, if it differs from the last frame."""
+        lines = lines_of(self.screen)
+        if any(lines) and (
+            not self.frames or (lines, self.caption) != (self.frames[-1].lines, self.frames[-1].caption)
+        ):
+            self.frames.append(Frame(time.monotonic() - self.started, lines, self.caption))
+
+    def say(self, caption: str, seconds: float = 1.0) -> None:
+        """Show a caption for a while, before what it tells of is done."""
+        self.caption = caption
+        self.quiet(seconds)
+
+    def type(self, text: str) -> None:
+        """Type as a person does."""
+        for key in text:
+            self.press(key.encode())
+            self.quiet(0.15)
+
+    def press_until(self, keys: bytes, text: str) -> None:
+        """Type, wait for a text, and let it be read."""
+        self.press(keys)
+        self.until(lambda: self.shows(text), WAIT_S)
+
+    def go_to(self, flag: str) -> None:
+        """Go to a field of a form, by the flag that its help names."""
+        for _ in range(40):
+            if self.shows(f"flag: {flag}"):
+                return
+            self.press(TAB)
+            self.quiet(0.25)
+        raise TimeoutError(f"The form has no field {flag}.")
+
+
+def play(app: Recording) -> None:
+    """Act the session."""
+    open_home(app)
+    fill_form(app)
+    watch_student(app)
+    compare_students(app)
+
+
+def open_home(app: Recording) -> None:
+    """See which teachers there are, and choose one."""
+    app.caption = "$ bkd tui"
+    app.until(lambda: app.shows("Teachers 2"), WAIT_S)
+    app.quiet(2.0)
+    app.say("↓  the other teacher")
+    app.press(DOWN)
+    app.quiet(2.0)
+
+
+def fill_form(app: Recording) -> None:
+    """Distil a student of the selected teacher."""
+    app.say("d  distil a student from it")
+    app.press_until(b"d", "flag: --student")
+    app.quiet(1.5)
+    app.say("enter  choose the student's network")
+    app.press_until(ENTER, "▲")
+    app.type("wrn_16_1\r")
+    app.until(lambda: app.shows("--student wrn_16_1"), WAIT_S)
+    for flag, text in SETTINGS:
+        app.go_to(flag)
+        app.say(f"{flag} {text}", 0.3)
+        app.type(text)
+        app.until(lambda shown=f"{flag} {text}": app.shows(shown), WAIT_S)
+    app.quiet(1.0)
+    app.say("ctrl+s  launch it: it goes on without the app")
+    app.press_until(CTRL_S, "was launched")
+    app.quiet(1.5)
+
+
+def watch_student(app: Recording) -> None:
+    """See its curves grow until it is done."""
+    app.say("enter  watch it live")
+    app.press(ENTER)
+    app.every_s = LIVE_EVERY_S
+    app.until(lambda: app.lines[0].startswith(" ✓ done"), 3 * WAIT_S)
+    app.every_s = EVERY_S
+    app.quiet(2.0)
+    app.say("c, shift+←  read the values under the crosshair")
+    app.press(b"c")
+    app.quiet(1.0)
+    app.press(b"\x1b[1;2D" * 2)
+    app.quiet(2.0)
+    app.press(ESCAPE)
+    app.quiet(0.5)
+    app.press_until(ESCAPE, "Teachers 2")
+
+
+def compare_students(app: Recording) -> None:
+    """Compare the students of both teachers, repetitions as one curve with its band."""
+    app.say("2  the students; space  mark them")
+    app.press(b"2g")
+    app.quiet(1.0)
+    for _ in range(7):
+        app.press(b" ")
+        app.quiet(0.35)
+    app.say("c  compare: means of repetitions with 95 % bands")
+    app.press_until(b"c", "Differences")
+    app.quiet(4.0)
+    app.say("2  differences, with paired tests")
+    app.press(b"2")
+    app.quiet(4.0)
+    app.say("3  what sets their settings apart")
+    app.press(b"3")
+    app.quiet(3.0)
+
+
+def shortened(frames: list[Frame]) -> list[Frame]:
+    """Return the frames with long pauses cut, the first one at 0 s."""
+    at_s, found = 0.0, [Frame(0.0, frames[0].lines, frames[0].caption)]
+    for before, frame in pairwise(frames):
+        at_s += min(LONGEST_PAUSE_S, frame.at_s - before.at_s)
+        found.append(Frame(at_s, frame.lines, frame.caption))
+    return found
+
+
+def record(folder: Path, act: Callable[[Recording], None]) -> str:
+    """Play a session in a folder that has a save root, and return its drawing."""
+    with chdir(folder), Recording([*BKD, "tui"]) as app:
+        act(app)
+        frames = shortened(app.frames)
+    print(f"{len(frames)} frames over {frames[-1].at_s:.0f} s", flush=True)
+    return "".join(draw(frames, COLUMNS, ROWS))
+
+
+def main() -> None:
+    """Make the demo's runs, play, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file", nargs="?", type=Path, default=FILE)
+    parser.add_argument("--save", type=Path, help="a save root with the demo's runs, which stays as it is")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="bkd-") as name:
+        folder = Path(name)
+        if options.save:
+            shutil.copytree(options.save, folder / "save", copy_function=shutil.copy2)
+            Store(folder / "save").rebuild()
+        else:
+            subprocess.run(
+                [*BKD, "--save", str(folder / "save"), "demo", "--json"], check=True, stdout=subprocess.DEVNULL
+            )
+        drawing = record(folder, play)
+    options.file.write_text(drawing, encoding="utf-8")
+    print(f"{options.file}: {len(drawing.encode()) / 1000:.0f} KB")
+
+
+if __name__ == "__main__":
+    main()
