@@ -199,6 +199,7 @@ async def test_the_palette_shows_built_in_views(save: SaveRoot, name: str) -> No
 
 
 async def test_nonsense_in_the_memory_is_passed_over(save: SaveRoot) -> None:
+    save.teacher("aaaa0001")
     app = BkdApp(save.path)
     app.memory.put("home.views", [3, {"name": 5}, {"name": "x", "role": "nobody", "filter": "((", "columns": ["?"]}])
     app.memory.put("home.columns", {"teacher": "Acc", "student": [1, None]})
