@@ -56,7 +56,12 @@ class _Window:
 
 
 def sample_events(
-    path: Path, *, budget_s: float = BUDGET_S, clock: Callable[[], float] = time.monotonic
+    path: Path,
+    *,
+    budget_s: float = BUDGET_S,
+    most_places: int = MOST_PLACES,
+    most_epochs: int = MOST_EPOCHS,
+    clock: Callable[[], float] = time.monotonic,
 ) -> EventSample | None:
     """Return records from everywhere in a file, or None if it cannot be read.
 
@@ -65,27 +70,30 @@ def sample_events(
     Args:
         path: The event file.
         budget_s: Seconds after which no further place is visited; beginning and end always are.
+        most_places: Places between beginning and end that are visited.
+        most_epochs: Epochs whose records are sought.
         clock: Seconds.
     """
     deadline = clock() + budget_s
     try:
         with path.open("rb", buffering=0) as file:
-            return _sample(file.fileno(), lambda: clock() >= deadline)
+            return _sample(file.fileno(), most_places, most_epochs, lambda: clock() >= deadline)
     except OSError:
         return None
 
 
-def _sample(fd: int, is_late: Callable[[], bool]) -> EventSample:
+def _sample(fd: int, most_places: int, most_epochs: int, is_late: Callable[[], bool]) -> EventSample:
     size = os.fstat(fd).st_size
     end = _last_lines(fd, size)
     windows = {0: _window(fd, 0, size), end.offset: end}
-    for share in _spread_out(MOST_PLACES):
+    for share in _spread_out(most_places):
         if is_late():
             break
         window = _window(fd, int(share * size), end.offset)
         windows.setdefault(window.offset, window)
-    for window in list(_epoch_ends(fd, sorted(windows.values(), key=lambda w: w.offset), is_late)):
-        windows.setdefault(window.offset, window)
+    if most_epochs > 0:
+        for window in list(_epoch_ends(fd, sorted(windows.values(), key=lambda w: w.offset), most_epochs, is_late)):
+            windows.setdefault(window.offset, window)
     found = [windows[offset] for offset in sorted(windows)]
     return EventSample(list(_joined(found)), end.stop)
 
@@ -129,13 +137,13 @@ def _joined(windows: Iterable[_Window]) -> Iterator[Record]:
 # ---- epochs
 
 
-def _epoch_ends(fd: int, windows: list[_Window], is_late: Callable[[], bool]) -> Iterator[_Window]:
+def _epoch_ends(fd: int, windows: list[_Window], most_epochs: int, is_late: Callable[[], bool]) -> Iterator[_Window]:
     """Yield windows in which the last records of epochs lie, those that no window holds yet."""
     known = [window for window in windows if window.epoch >= 0]
     if not known:
         return
     first, last = known[0].epoch, known[-1].epoch
-    stride = max(1, (last - first) // MOST_EPOCHS)
+    stride = max(1, (last - first) // most_epochs)
     held = {r.get("epoch") for w in known for r in w.records if r.get("kind") == "epoch"}
     epochs = [window.epoch for window in known]
     for epoch in range(first, last, stride):

@@ -281,6 +281,32 @@ def duration(seconds: float | None) -> str:
     return f"{whole}s"
 
 
+def forecast(seconds: float | None) -> str:
+    """Return a time span that is no more than expected, so that it does not change with every look: "2m 05s", "4h 10m".
+
+    Rounded to five seconds below ten minutes, to a minute below two hours, else to ten minutes.
+    """
+    if seconds is None or not math.isfinite(seconds):
+        return "-"
+    unit = 5 if seconds < 600 else 60 if seconds < 7200 else 600
+    if seconds < unit:
+        return "< 5s"
+    rounded = round(seconds / unit) * unit
+    return f"{rounded}s" if rounded < 60 else duration(rounded)
+
+
+def age_text(seconds: float | None) -> str:
+    """Return an age in at most four cells, coarser the older: "now", "5s", "40s", "3m", "2h", "4d"; None as "-"."""
+    if seconds is None or not math.isfinite(seconds):
+        return "-"
+    if seconds < 5:
+        return "now"
+    for limit, step, part, unit in ((60, 5, 1, "s"), (3600, 60, 60, "m"), (172800, 3600, 3600, "h")):
+        if seconds < limit:
+            return f"{int(seconds // step * step // part)}{unit}"
+    return f"{int(seconds // 86400)}d"
+
+
 def ago(seconds: float | None) -> str:
     """Return how long ago something was: "0.2 s ago", "42 s ago", "3 min ago", "5 days ago"; None as "never"."""
     if seconds is None or not math.isfinite(seconds):

@@ -29,6 +29,18 @@ class RowsRead(Message):
         self.error = error
 
 
+class RunsEnded(Message):
+    """Runs that were at work are done, failed, stopped or lost.
+
+    Attributes:
+        rows: As they are now.
+    """
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        super().__init__()
+        self.rows = rows
+
+
 class RunRead(Message):
     """One run's run.json was read.
 

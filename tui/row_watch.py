@@ -11,8 +11,10 @@ from bkd.errors import StorageError
 from bkd.runfile import Status
 from bkd.store import Store
 from tui.messages import Row, RowsRead
+from tui.widgets.status import is_going_on
 
 LOOK_EVERY_S = 1.0
+LOOK_BEHIND_S = 2.0  # while nobody sees the rows, but a run may end
 LOOK_CANCELLED_S = 0.1
 SETTLED = frozenset({Status.DONE, Status.FAILED, Status.STOPPED})  # others change without the registry's doing
 
@@ -51,7 +53,8 @@ class RowWatch:
 
         Args:
             is_cancelled: Asked at least every LOOK_CANCELLED_S.
-            is_watched: Whether anybody sees the rows; if not, they are read only when asked for by `look_now`.
+            is_watched: Whether anybody sees the rows; if not, they are read less often, so that the end of a run is
+                noticed, and only when asked for by `look_now` if no run goes on.
         """
         fault = ""
         while not is_cancelled():
@@ -75,12 +78,12 @@ class RowWatch:
 
     def _wait(self, is_cancelled: Callable[[], bool], is_watched: Callable[[], bool]) -> bool:
         """Wait for the next look; return whether it is due."""
-        end = time.monotonic() + LOOK_EVERY_S
+        end = time.monotonic() + (LOOK_EVERY_S if is_watched() else LOOK_BEHIND_S)
         while time.monotonic() < end and not is_cancelled():
             if self._due.wait(LOOK_CANCELLED_S):
                 self._due.clear()
                 return True
-        return not is_cancelled() and is_watched()
+        return not is_cancelled() and (is_watched() or any(is_going_on(row.get("status")) for row in self._rows))
 
     def _mark_now(self) -> Mark | None:
         """Return what changes whenever the registry's file is replaced."""
@@ -89,3 +92,9 @@ class RowWatch:
         except OSError:
             return None
         return stat.st_ino, stat.st_mtime_ns, stat.st_size
+
+
+def runs_ended(before: Sequence[Row], after: Sequence[Row]) -> list[Row]:
+    """Return the rows, as they are now, of the runs that were going on and have ended."""
+    going_on = {row["id"] for row in before if is_going_on(row.get("status"))}
+    return [row for row in after if row["id"] in going_on and not is_going_on(row.get("status"))]

@@ -8,9 +8,9 @@ from functools import partial
 from typing import Any
 
 from bkd.paths import SYNTHETIC
-from bkd.text import number, percent
+from bkd.text import age_text, duration, forecast, number, percent
 from tui.widgets.columns import Column, Row
-from tui.widgets.status import status_text, status_tone, status_word
+from tui.widgets.status import is_going_on, status_text, status_tone, status_word
 
 
 def metric(name: str) -> Callable[[Row], float | None]:
@@ -72,6 +72,40 @@ def when(seconds: float | None) -> str:
     return "-" if seconds is None else time.strftime("%m-%d %H:%M", time.localtime(seconds))
 
 
+def live(name: str) -> Callable[[Row], Any]:
+    """Return a function that gives one of a run's live figures (`tui.live.Live`), None where there are none."""
+    return lambda row: getattr(row.get("live"), name, None)
+
+
+def eta(row: Row) -> float | None:
+    """Return the seconds that a run still takes; None where nobody can tell, and of one that has ended."""
+    value: float | None = live("eta_s")(row) if is_going_on(row.get("status")) else None
+    return value
+
+
+def took(row: Row) -> float | None:
+    """Return the seconds that a run took."""
+    started, ended = row.get("started"), row.get("ended")
+    return None if started is None or ended is None else float(ended - started)
+
+
+def seen(row: Row) -> float | None:
+    """Return the seconds since a run that is going on has written an event."""
+    time_s = live("time_s")(row)
+    return None if time_s is None or not is_going_on(row.get("status")) else max(0.0, time.time() - time_s)
+
+
+def step_text(step: int | None) -> str:
+    """Return a number of steps in at most seven cells: "12,345", "1.23M"."""
+    if step is None:
+        return "-"
+    return f"{step:,}" if step < 1e6 else f"{step / 1e6:.2f}M" if step < 1e9 else f"{step:.0e}"
+
+
+def _muted(row: Row) -> str:
+    return "muted"
+
+
 def _tone(row: Row) -> str:
     return status_tone(row.get("status"))
 
@@ -88,19 +122,22 @@ def _few(value: float | None) -> str:
     return "all" if value is None else f"{value:g}%"
 
 
-def _muted(row: Row) -> str:
-    return "muted"
-
-
 _STATUS = Column("Status", "status", 9, show=_status, tone=_tone)
 _NAME = Column("Name", "name", 31, grows=True)
 _EPOCH = Column("Epoch", progress, 7, show=str, align="right", priority=2)
 _ACC = Column("Acc", metric("acc"), 7, show=percent, align="right", priority=1)
+_CURVE = Column("Curve", live("curve"), 8, show=lambda curve: curve or "", priority=4, tone=_muted)
+_ETA = Column("ETA", eta, 7, show=forecast, align="right", priority=4)
+_STEP = Column("Step", live("step"), 7, show=step_text, align="right", priority=6)
+_LOSS = Column("Loss", live("loss"), 6, show=number, align="right", priority=5)
+_SEEN = Column("Seen", seen, 4, show=age_text, align="right", priority=6, tone=_muted)
+_LIVE = (_CURVE, _ETA, _STEP, _LOSS, _SEEN)
 _TAIL = (
     Column("ECE", metric("ece"), 6, show=partial(percent, digits=1), align="right", priority=5),
-    Column("NLL", metric("nll"), 6, show=number, align="right", priority=6),
+    Column("NLL", metric("nll"), 6, show=number, align="right", priority=7),
 )
 _ABOUT = (
+    Column("Took", took, 7, show=duration, align="right", priority=9, tone=_muted),
     Column("Created", "created", 11, show=when, priority=8, tone=_muted),
     Column("Tags", "tags", 14, priority=9, tone=_muted),
 )
@@ -110,7 +147,7 @@ TEACHERS = (
     Column("Kind", "kind", 13, priority=3),
     Column("Arch", "arch", 11, priority=7),
     Column("Dataset", "dataset", 13, priority=8),
-    _EPOCH, _ACC, *_TAIL, *_ABOUT,
+    _EPOCH, *_LIVE, _ACC, *_TAIL, *_ABOUT,
 )  # fmt: skip
 
 STUDENTS = (
@@ -119,7 +156,7 @@ STUDENTS = (
     Column("Teacher", "teacher", 8, priority=4),
     Column("T arch", "arch", 11, priority=7),
     Column("Dataset", "dataset", 13, priority=8),
-    _EPOCH, _ACC, *_TAIL,
+    _EPOCH, *_LIVE, _ACC, *_TAIL,
     Column("R", noise_ratio, 6, show=number, align="right", priority=5),
     *_ABOUT,
 )  # fmt: skip

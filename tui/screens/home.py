@@ -16,14 +16,15 @@ from bkd.runfile import UNFINISHED
 from bkd.store import Store
 from bkd.text import clean
 from bkd.where import Predicate
-from tui.messages import Row, RowsRead
+from tui.messages import Row, RowsRead, RunsEnded
 from tui.roles import ROLES
-from tui.row_watch import RowWatch
+from tui.row_watch import RowWatch, runs_ended
 from tui.run_actions import RunActions
 from tui.widgets.detail_panel import DetailPanel
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.key_bar import Key, KeyBar
 from tui.widgets.line import Line
+from tui.widgets.live_feed import LiveFeed
 from tui.widgets.mark_table import MARK, MarkTable
 from tui.widgets.run_table import RunTable
 from tui.widgets.run_tables import RunTables
@@ -97,6 +98,7 @@ class HomeScreen(RunActions):
         with Horizontal(id="body"):
             yield RunTables()
             yield DetailPanel(self.store, id="details")
+        yield LiveFeed(self.store, lambda: self.table)
         yield KeyBar(KEYS, id="keys")
 
     def on_mount(self) -> None:
@@ -131,8 +133,15 @@ class HomeScreen(RunActions):
         if event.error:
             self._say_error(event.error)
         else:
+            if ended := runs_ended(self.rows, event.rows):
+                self.post_message(RunsEnded(ended))
             self._show_rows(event.rows)
             self._show_details()
+
+    @on(LiveFeed.FiguresRead)
+    def show_live(self, event: LiveFeed.FiguresRead) -> None:
+        """Show the live figures of the runs in view."""
+        self.table.show_live(event.figures)
 
     def _show_rows(self, rows: Sequence[Row]) -> None:
         self.rows = rows

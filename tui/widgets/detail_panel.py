@@ -1,32 +1,57 @@
-"""What the selected run is: its folder read in a thread, so that the cursor never waits for a disk."""
+"""What the selected run is: its folder read in threads, so that the cursor never waits for a disk."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
-from textual.containers import VerticalScroll
+from textual.containers import Container, Vertical, VerticalScroll
+from textual.message import Message
 from textual.worker import get_current_worker
 
 from bkd.errors import StorageError
 from bkd.store import Store
 from tui.messages import Row, RunRead
+from tui.selected_run import Followed, SelectedRun
 from tui.widgets.line import Line
+from tui.widgets.now_block import NowBlock
+from tui.widgets.run_chart import RunChart
 
 
-class DetailPanel(VerticalScroll, can_focus=False):
-    """Status, results, lineage and configuration of one run."""
+class DetailText(VerticalScroll, can_focus=False):
+    """What is written of the run, as far as there is room."""
+
+
+class DetailPanel(Container):
+    """How one run stands now and its loss as a curve; under them results, lineage and configuration."""
+
+    class RunFollowed(Message):
+        """Something new of the selected run was read."""
+
+        def __init__(self, found: Followed) -> None:
+            super().__init__()
+            self.found = found
 
     def __init__(self, store: Store, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._store = store
         self._row: Row | None = None
         self._rows: Sequence[Row] = ()
+        self._followed: object = None  # what the run that is followed was like when that began
 
     def compose(self) -> ComposeResult:
-        """Lay out the text."""
-        yield Line(id="detail-text")
+        """Lay out figures, curve and text."""
+        with Vertical(id="detail-live"):
+            yield NowBlock()
+            yield RunChart(id="detail-chart")
+        with DetailText(id="detail-scroll"):
+            yield Line(id="detail-text")
+
+    def on_mount(self) -> None:
+        """Keep figures and curve out of sight until there are some."""
+        self._show_live(None)
 
     def show(self, row: Row | None, rows: Sequence[Row]) -> None:
         """Show a run; nothing is read while the panel is hidden.
@@ -36,12 +61,19 @@ class DetailPanel(VerticalScroll, can_focus=False):
             rows: All runs, among which its relatives are.
         """
         if row is None or self._row is None or row["id"] != self._row["id"]:
-            self.scroll_home(animate=False)
+            self.query_one(DetailText).scroll_home(animate=False)
         self._row, self._rows = row, rows
+        if row is None or not self.display:
+            self._followed = None
+            self.workers.cancel_group(self, "follow")
         if row is None:
-            self.query_one(Line).say("", resizes=True)
+            self._say("")
+            self._show_live(None)
         elif self.display:
             self.read(row)
+            self._follow(row)
+
+    # ---- what is written
 
     @work(thread=True, group="details", exclusive=True)
     def read(self, row: Row) -> None:
@@ -60,4 +92,43 @@ class DetailPanel(VerticalScroll, can_focus=False):
 
         event.stop()
         if self._row is not None and self._row["id"] == event.run.get("id"):
-            self.query_one(Line).say(detail_text(event.run, self._rows), resizes=True)
+            self._say(detail_text(event.run, self._rows))
+
+    def _say(self, text: Text | str) -> None:
+        self.query_one("#detail-text", Line).say(text, resizes=True)
+
+    # ---- what goes on
+
+    def _follow(self, row: Row) -> None:
+        """Follow the run's events, unless that is done already."""
+        state = row["id"], row.get("status"), row.get("started"), row.get("path")
+        if state != self._followed:
+            self._followed = state
+            self.follow(row)
+
+    @work(thread=True, group="follow", exclusive=True)
+    def follow(self, row: Row) -> None:
+        """Post figures and points of the run while it goes on and somebody looks."""
+        worker, screen = get_current_worker(), self.screen
+        run = SelectedRun(self._store, row)
+        for found in run.changes(lambda: worker.is_cancelled, lambda: screen.is_current):
+            if worker.is_cancelled:
+                return
+            self.post_message(self.RunFollowed(found))
+
+    @on(RunFollowed)
+    def show_followed(self, event: RunFollowed) -> None:
+        """Show what was read, unless the cursor has gone on."""
+        event.stop()
+        if self._row is not None and self._row["id"] == event.found.run_id:
+            self._show_live(event.found)
+
+    def _show_live(self, found: Followed | None) -> None:
+        now, chart = self.query_one(NowBlock), self.query_one(RunChart)
+        found = found or Followed("")
+        now.show(self._row or {}, found.live, found.system)
+        chart.display = found.plot is not None
+        if found.plot is not None and found.history is not None:
+            chart.show_history(found.plot, found.history)
+        chart.add(found.records)
+        self.query_one("#detail-live").display = bool(now.display or chart.display)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -90,6 +90,7 @@ class RunTable(ScrollView, can_focus=True):
         self._given: Sequence[Row] = ()
         self._rows: Sequence[Row] = ()
         self._selected: str | None = None
+        self._figures: Mapping[str, object] = {}
         self._placed: list[Placed] = []
         self._strips: dict[int, Strip] = {}  # what each line in view shows
         self._painted_size = Size()
@@ -184,6 +185,26 @@ class RunTable(ScrollView, can_focus=True):
         """The row under the cursor."""
         return self._rows[self.cursor] if self._rows else None
 
+    @property
+    def rows_in_view(self) -> Sequence[Row]:
+        """The rows that lie between the heading and the table's lower edge now."""
+        top = self.scroll_offset.y
+        return self._rows[top : top + max(0, self.size.height - 1)]
+
+    def show_live(self, figures: Mapping[str, object]) -> None:
+        """Show what is known of some runs by the second, and repaint what looks different for it.
+
+        Args:
+            figures: By run id; columns find them in the row under "live".
+        """
+        self._figures = figures
+        self.repaint_changed()
+
+    def with_live(self, row: Row) -> Row:
+        """Return a row with its run's live figures, if there are any."""
+        figures = self._figures.get(row["id"])
+        return row if figures is None else {**row, "live": figures}
+
     def set_rows(self, rows: Sequence[Row]) -> None:
         """Replace the rows; the cursor stays on its run, or where it is when that run is gone.
 
@@ -233,7 +254,8 @@ class RunTable(ScrollView, can_focus=True):
     def _arrange(self) -> None:
         """Order the given rows and find the selected one again."""
         was_in_view = self._cursor_in_view()
-        self._rows = ordered(self._given, self.columns, self.sort_by, self.descending)
+        given = [self.with_live(row) for row in self._given] if self._figures and self.sort_by else self._given
+        self._rows = ordered(given, self.columns, self.sort_by, self.descending)
         at = self._index_of(self._selected)
         self.set_reactive(RunTable.cursor, self.validate_cursor(self.cursor if at is None else at))
         self.virtual_size = Size(1, len(self._rows) + 1)
@@ -283,7 +305,7 @@ class RunTable(ScrollView, can_focus=True):
             text = empty_text(self._empty, y - 2, self.size.width)
             return Strip([Segment(text, self._style("empty"))], self.size.width)
         elif row < len(self._rows):
-            cells = row_cells(self._placed, self._rows[row], is_cursor=row == self.cursor)
+            cells = row_cells(self._placed, self.with_live(self._rows[row]), is_cursor=row == self.cursor)
         else:
             cells = []
         base = self._style("cursor") if self._rows and y > 0 and row == self.cursor else self.rich_style

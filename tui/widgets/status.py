@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from bkd.runfile import UNFINISHED
+
 GLYPHS = {"running": "●", "done": "✓", "failed": "✗", "stopped": "■", "queued": "○", "lost": "?", "unknown": "?"}
 """The one-cell sign of each status."""
 
 _TONES = {"running": "running", "done": "done", "failed": "failed", "lost": "lost", "unknown": "lost"}
+
+
+def is_going_on(status: str | None) -> bool:
+    """Tell whether a run may still write, as far as one can see from here."""
+    return status_word(status or "") in (*UNFINISHED, "unknown")
 
 
 def status_word(status: str) -> str:
