@@ -11,7 +11,7 @@ from bkd.text import cell_width, clean, duration, number, percent
 from tui.lineage import lineage_lines, students_of_sweep
 from tui.plots import is_trained
 from tui.run_columns import is_sweep, metric, progress, when
-from tui.widgets.status import status_text
+from tui.widgets.status import is_going_on, status_text
 
 LABEL_CELLS, INDENTED_CELLS = 17, 12
 MOST_STUDENTS = 24  # of a sweep that are listed
@@ -90,7 +90,7 @@ def _identity(run: Run) -> Iterator[Line]:
     yield "status", status_text(run.get("status"))
     if run.get("message"):
         yield "message", str(run["message"])
-    if is_trained(run) and not is_sweep(run):
+    if is_trained(run) and not is_sweep(run) and not is_going_on(run.get("status")):  # else it stands above
         yield "epoch", str(progress(run))
     if run.get("started") and run.get("ended"):
         yield "took", duration(run["ended"] - run["started"])

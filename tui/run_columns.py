@@ -126,11 +126,11 @@ _STATUS = Column("Status", "status", 9, show=_status, tone=_tone)
 _NAME = Column("Name", "name", 31, grows=True)
 _EPOCH = Column("Epoch", progress, 7, show=str, align="right", priority=2)
 _ACC = Column("Acc", metric("acc"), 7, show=percent, align="right", priority=1)
-_CURVE = Column("Curve", live("curve"), 8, show=lambda curve: curve or "", priority=4, tone=_muted)
+_CURVE = Column("Curve", live("curve"), 8, show=lambda curve: curve or "", priority=4)
 _ETA = Column("ETA", eta, 7, show=forecast, align="right", priority=4)
 _STEP = Column("Step", live("step"), 7, show=step_text, align="right", priority=6)
 _LOSS = Column("Loss", live("loss"), 6, show=number, align="right", priority=5)
-_SEEN = Column("Seen", seen, 4, show=age_text, align="right", priority=6, tone=_muted)
+_SEEN = Column("Seen", seen, 4, show=age_text, align="right", priority=6)
 _LIVE = (_CURVE, _ETA, _STEP, _LOSS, _SEEN)
 _TAIL = (
     Column("ECE", metric("ece"), 6, show=partial(percent, digits=1), align="right", priority=5),

@@ -40,7 +40,8 @@ class Sketch:
         span = max(self._buckets) - first + 1
         sums = [(0.0, 0)] * cells
         for place, (total, number) in self._buckets.items():
-            for cell in range((place - first) * cells // span, max(1, (place - first + 1) * cells // span)):
+            start, end = ((at - first) * cells // span for at in (place, place + 1))
+            for cell in range(start, max(start + 1, end)):
                 sums[cell] = sums[cell][0] + total, sums[cell][1] + number
         return bars([total / number if number else None for total, number in sums])
 
