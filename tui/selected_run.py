@@ -73,7 +73,9 @@ class SelectedRun:
             is_watched: Whether anybody sees it; if not, nothing is read.
         """
         time.sleep(SETTLE_S)
-        run_id, begun = str(self._row["id"]), None if is_cancelled() else self._begin()
+        if is_cancelled():
+            return
+        run_id, begun = str(self._row["id"]), self._begin()
         if begun is None:
             yield Followed(run_id)
             return

@@ -18,6 +18,7 @@ from tui.selected_run import Followed, SelectedRun
 from tui.widgets.line import Line
 from tui.widgets.now_block import NowBlock
 from tui.widgets.run_chart import RunChart
+from tui.widgets.status import is_going_on
 
 
 class DetailText(VerticalScroll, can_focus=False):
@@ -104,6 +105,8 @@ class DetailPanel(Container):
         state = row["id"], row.get("status"), row.get("started"), row.get("path")
         if state != self._followed:
             self._followed = state
+            if not is_going_on(row.get("status")):
+                self.query_one(NowBlock).display = False  # its figures were another run's, or are no more
             self.follow(row)
 
     @work(thread=True, group="follow", exclusive=True)
