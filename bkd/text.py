@@ -281,6 +281,12 @@ def duration(seconds: float | None) -> str:
     return f"{whole}s"
 
 
+def bar(share: float, cells: int) -> str:
+    """Return a progress bar of a width."""
+    full = round(max(0.0, min(1.0, share)) * cells)
+    return "━" * full + "─" * (cells - full)
+
+
 def forecast(seconds: float | None) -> str:
     """Return a time span that is no more than expected, so that it does not change with every look: "2m 05s", "4h 10m".
 

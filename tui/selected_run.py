@@ -5,16 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from bkd.errors import StorageError
 from bkd.store import Store
 from bkd.system import SAMPLE_EVERY_S, Sample, latest
-from tui.history import History
 from tui.live import Live, Record, RunFollower
 from tui.messages import Row
 from tui.plots import Plot, plots_of
 from tui.run_columns import is_sweep
 from tui.widgets.status import is_going_on
+
+if TYPE_CHECKING:
+    from tui.history import History
 
 SETTLE_S = 0.1
 """So long the cursor must rest on a run before its events are read."""
@@ -75,6 +78,8 @@ class SelectedRun:
         time.sleep(SETTLE_S)
         if is_cancelled():
             return
+        from tui.history import History  # arrays take time to import, which the first screen does not have
+
         run_id, begun = str(self._row["id"]), self._begin()
         if begun is None:
             yield Followed(run_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 from textual import on, work
@@ -17,8 +18,10 @@ from tui.messages import Row, RunRead
 from tui.selected_run import Followed, SelectedRun
 from tui.widgets.line import Line
 from tui.widgets.now_block import NowBlock
-from tui.widgets.run_chart import RunChart
 from tui.widgets.status import is_going_on
+
+if TYPE_CHECKING:
+    from tui.widgets.run_chart import RunChart
 
 
 class DetailText(VerticalScroll, can_focus=False):
@@ -40,13 +43,13 @@ class DetailPanel(Container):
         self._store = store
         self._row: Row | None = None
         self._rows: Sequence[Row] = ()
+        self._chart: RunChart | None = None
         self._followed: object = None  # what the run that is followed was like when that began
 
     def compose(self) -> ComposeResult:
         """Lay out figures, curve and text."""
         with Vertical(id="detail-live"):
-            yield NowBlock()
-            yield RunChart(id="detail-chart")
+            yield NowBlock()  # and a chart, once there is something to draw
         with DetailText(id="detail-scroll"):
             yield Line(id="detail-text")
 
@@ -127,11 +130,21 @@ class DetailPanel(Container):
             self._show_live(event.found)
 
     def _show_live(self, found: Followed | None) -> None:
-        now, chart = self.query_one(NowBlock), self.query_one(RunChart)
         found = found or Followed("")
+        now, chart = self.query_one(NowBlock), self._chart
         now.show(self._row or {}, found.live, found.system)
-        chart.display = found.plot is not None
-        if found.plot is not None and found.history is not None:
-            chart.show_history(found.plot, found.history)
-        chart.add(found.records)
-        self.query_one("#detail-live").display = bool(now.display or chart.display)
+        if found.plot is not None and chart is None:
+            chart = self._mount_chart()
+        if chart is not None:
+            chart.display = found.plot is not None
+            if found.plot is not None and found.history is not None:
+                chart.show_history(found.plot, found.history)
+            chart.add(found.records)
+        self.query_one("#detail-live").display = now.display or found.plot is not None
+
+    def _mount_chart(self) -> RunChart:
+        from tui.widgets.run_chart import RunChart
+
+        self._chart = RunChart(id="detail-chart")
+        self.query_one("#detail-live").mount(self._chart)
+        return self._chart

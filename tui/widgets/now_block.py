@@ -9,12 +9,11 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from bkd.system import Sample, gpus, size_text
-from bkd.text import age_text, count, duration, forecast, number, percent
+from bkd.text import age_text, bar, count, duration, forecast, number, percent
 from tui.live import Live
 from tui.messages import Row
 from tui.run_columns import is_sweep
 from tui.widgets.line import Line
-from tui.widgets.run_state import bar
 from tui.widgets.status import is_going_on
 
 BAR_CELLS = 18

@@ -10,7 +10,7 @@ from textual.containers import Horizontal, Vertical
 
 from bkd.paths import SYNTHETIC
 from bkd.runfile import UNFINISHED
-from bkd.text import ago, clean, duration
+from bkd.text import ago, bar, clean, duration
 from tui.history import History
 from tui.messages import Row
 from tui.plots import has_kl_term, is_trained
@@ -118,12 +118,6 @@ def latest_text(run: Row, history: History) -> str:
     value = history.last.get(key)
     figure = f"  {name} {value:.4f}" if isinstance(value, int | float) and run.get("kind") != SYNTHETIC else ""
     return f"step {history.step:,}{figure}"
-
-
-def bar(share: float, cells: int) -> str:
-    """Return a progress bar of a width."""
-    full = round(max(0.0, min(1.0, share)) * cells)
-    return "━" * full + "─" * (cells - full)
 
 
 def took(run: Row) -> str:
