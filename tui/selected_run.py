@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from tui.history import History
 
 SETTLE_S = 0.1
-"""So long the cursor must rest on a run before its events are read."""
 POLL_S = 0.1
 TELL_EVERY_S = 0.3
 """Figures that change faster cannot be read."""
@@ -58,11 +57,14 @@ class SelectedRun:
     Args:
         store: Where it is.
         row: Its row.
+        settle_s: So long the cursor must rest on the run before its events are read.
         clock: Unix seconds.
     """
 
-    def __init__(self, store: Store, row: Row, *, clock: Callable[[], float] = time.time) -> None:
-        self._store, self._row, self._clock = store, row, clock
+    def __init__(
+        self, store: Store, row: Row, *, settle_s: float = SETTLE_S, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._store, self._row, self._settle_s, self._clock = store, row, settle_s, clock
         self._folder = store.folder(str(row.get("path")))
         self._is_going_on = is_going_on(row.get("status"))
         self._system: Sample | None = None
@@ -75,7 +77,9 @@ class SelectedRun:
             is_cancelled: Asked at least every POLL_S.
             is_watched: Whether anybody sees it; if not, nothing is read.
         """
-        time.sleep(SETTLE_S)
+        until = time.monotonic() + self._settle_s
+        while not is_cancelled() and (time.monotonic() < until or not is_watched()):
+            time.sleep(SETTLE_S / 2)
         if is_cancelled():
             return
         from tui.history import History  # arrays take time to import, which the first screen does not have

@@ -15,13 +15,17 @@ from textual.worker import get_current_worker
 from bkd.errors import StorageError
 from bkd.store import Store
 from tui.messages import Row, RunRead
-from tui.selected_run import Followed, SelectedRun
+from tui.selected_run import SETTLE_S, Followed, SelectedRun
 from tui.widgets.line import Line
 from tui.widgets.now_block import NowBlock
 from tui.widgets.status import is_going_on
 
 if TYPE_CHECKING:
     from tui.widgets.run_chart import RunChart
+
+
+FIRST_S = 0.5
+"""Before the first curve, whose drawing takes a while to load: the first screen is painted meanwhile."""
 
 
 class DetailText(VerticalScroll, can_focus=False):
@@ -44,6 +48,7 @@ class DetailPanel(Container):
         self._row: Row | None = None
         self._rows: Sequence[Row] = ()
         self._chart: RunChart | None = None
+        self._settle_s = FIRST_S
         self._followed: object = None  # what the run that is followed was like when that began
 
     def compose(self) -> ComposeResult:
@@ -116,7 +121,8 @@ class DetailPanel(Container):
     def follow(self, row: Row) -> None:
         """Post figures and points of the run while it goes on and somebody looks."""
         worker, screen = get_current_worker(), self.screen
-        run = SelectedRun(self._store, row)
+        run = SelectedRun(self._store, row, settle_s=self._settle_s)
+        self._settle_s = SETTLE_S
         for found in run.changes(lambda: worker.is_cancelled, lambda: screen.is_current):
             if worker.is_cancelled:
                 return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, cast
 
 from textual import on, work
 from textual.message import Message
@@ -16,6 +17,9 @@ from tui.messages import Row
 from tui.widgets.run_table import RunTable
 from tui.widgets.status import is_going_on
 from tui.widgets.visibility import is_in_view
+
+if TYPE_CHECKING:
+    from tui.app import BkdApp
 
 TICK_S = 0.25
 READ_EVERY_S = 1.0
@@ -65,7 +69,7 @@ class LiveFeed(Widget):
     def look(self) -> None:
         """Have the runs in view read if that may bring something new."""
         table = self._table()
-        if self._is_reading or not is_in_view(table):
+        if self._is_reading or not is_in_view(table) or cast("BkdApp", self.app).is_held:
             return
         rows = table.rows_in_view
         shown = [(row["id"], _state(row)) for row in rows]

@@ -15,6 +15,7 @@ from tui.messages import Row
 from tui.run_columns import is_sweep
 from tui.widgets.line import Line
 from tui.widgets.status import is_going_on
+from tui.widgets.visibility import is_in_view
 
 BAR_CELLS = 18
 AGE_EVERY_S = 1.0
@@ -61,7 +62,7 @@ class NowBlock(Vertical):
 
     def tick(self) -> None:
         """Say how old the last event is."""
-        if self.display:
+        if self.display and is_in_view(self):
             self._say("age", age_of(self._row, self._live, time.time()))
 
     def _say(self, part: str, text: str) -> None:
