@@ -92,9 +92,3 @@ class RowWatch:
         except OSError:
             return None
         return stat.st_ino, stat.st_mtime_ns, stat.st_size
-
-
-def runs_ended(before: Sequence[Row], after: Sequence[Row]) -> list[Row]:
-    """Return the rows, as they are now, of the runs that were going on and have ended."""
-    going_on = {row["id"] for row in before if is_going_on(row.get("status"))}
-    return [row for row in after if row["id"] in going_on and not is_going_on(row.get("status"))]

@@ -12,7 +12,8 @@ from bkd.system import append_sample
 from tui import row_watch, selected_run
 from tui.live import Live
 from tui.messages import RowsRead
-from tui.row_watch import RowWatch, runs_ended
+from tui.row_watch import RowWatch
+from tui.run_ends import runs_ended
 from tui.selected_run import Followed, SelectedRun
 from tui.widgets.now_block import age_of, figures_text, machine_text, pace_text, progress_text, two_digits
 from tui.widgets.status import is_going_on

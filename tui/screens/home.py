@@ -18,8 +18,9 @@ from bkd.text import clean
 from bkd.where import Predicate
 from tui.messages import Row, RowsRead, RunsEnded
 from tui.roles import ROLES
-from tui.row_watch import RowWatch, runs_ended
+from tui.row_watch import RowWatch
 from tui.run_actions import RunActions
+from tui.run_ends import runs_ended
 from tui.widgets.detail_panel import DetailPanel
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.key_bar import Key, KeyBar
