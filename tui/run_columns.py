@@ -86,7 +86,8 @@ def eta(row: Row) -> float | None:
 def took(row: Row) -> float | None:
     """Return the seconds that a run took."""
     started, ended = row.get("started"), row.get("ended")
-    return None if started is None or ended is None else float(ended - started)
+    is_known = isinstance(started, int | float) and isinstance(ended, int | float)
+    return float(ended - started) if is_known else None
 
 
 def seen(row: Row) -> float | None:

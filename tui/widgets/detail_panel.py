@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 FIRST_S = 0.5
 """Before the first curve, whose drawing takes a while to load: the first screen is painted meanwhile."""
 
+LOW_LINES = 36
+
 
 class DetailText(VerticalScroll, can_focus=False):
     """What is written of the run, as far as there is room."""
@@ -61,6 +63,10 @@ class DetailPanel(Container):
     def on_mount(self) -> None:
         """Keep figures and curve out of sight until there are some."""
         self._show_live(None)
+
+    def on_resize(self) -> None:
+        """Leave the text some lines on a low terminal."""
+        self.set_class(self.size.height < LOW_LINES, "-low")
 
     def show(self, row: Row | None, rows: Sequence[Row]) -> None:
         """Show a run; nothing is read while the panel is hidden.
