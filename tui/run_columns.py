@@ -86,8 +86,9 @@ def eta(row: Row) -> float | None:
 def took(row: Row) -> float | None:
     """Return the seconds that a run took."""
     started, ended = row.get("started"), row.get("ended")
-    is_known = isinstance(started, int | float) and isinstance(ended, int | float)
-    return float(ended - started) if is_known else None
+    if isinstance(started, int | float) and isinstance(ended, int | float):
+        return float(ended - started)
+    return None
 
 
 def seen(row: Row) -> float | None:

@@ -165,6 +165,44 @@ async def test_nothing_is_painted_for_a_run_that_writes_nothing(
             assert painted == []
 
 
+async def test_rows_can_be_ordered_by_live_figures(save: SaveRoot) -> None:
+    for number, last in enumerate((5, 30, 12)):
+        append(save.teacher(f"aaaa000{number}", created=1_790_000_000.0 - number).events, steps(1, last))
+    app = BkdApp(save.path)
+    async with app.run_test(size=(180, 50)) as pilot:
+        await until(pilot, lambda: all("█" in row_text(app, f"aaaa000{n}") for n in range(3)))
+        home(app).table.sort_by = "Step"
+        assert [row["id"][-1] for row in home(app).table.rows] == ["0", "2", "1"]
+
+
+@pytest.mark.parametrize("size", [(20, 5), (40, 12), (120, 24)], ids=["20x5", "40x12", "120x24"])
+async def test_small_terminals_are_no_fault(save: SaveRoot, size: tuple[int, int]) -> None:
+    with live_run(save) as folder:
+        app = BkdApp(save.path)
+        async with app.run_test(size=size) as pilot:
+            if size[0] < 120:
+                await pilot.press("i")
+            await until(pilot, lambda: "step 30" in said(app, "figures"))
+            append(folder.events, steps(31, 40))
+            await until(pilot, lambda: "step 40" in said(app, "figures"))
+            await pilot.resize_terminal(180, 50)
+            await until(pilot, lambda: " 40 " in row_text(app, "live0001"))
+
+
+async def test_a_hidden_panel_reads_nothing(save: SaveRoot) -> None:
+    with live_run(save) as folder:
+        app = BkdApp(save.path)
+        async with app.run_test(size=(180, 50)) as pilot:
+            await until(pilot, lambda: "step 30" in said(app, "figures"))
+            await pilot.press("i")
+            await pilot.pause(0.3)
+            append(folder.events, steps(31, 40))
+            await until(pilot, lambda: " 40 " in row_text(app, "live0001"))
+            assert "step 30" in home(app).query_one("#now-figures", Line).said
+            await pilot.press("i")
+            await until(pilot, lambda: "step 40" in said(app, "figures"))
+
+
 async def test_runs_that_have_ended_are_not_read_again(save: SaveRoot, monkeypatch: pytest.MonkeyPatch) -> None:
     append(save.teacher("aaaa0001").events, steps(1, 30))
     save.sweep("eeee0001", "aaaa0001", [])

@@ -129,7 +129,7 @@ class DetailPanel(Container):
         worker, screen = get_current_worker(), self.screen
         run = SelectedRun(self._store, row, settle_s=self._settle_s)
         self._settle_s = SETTLE_S
-        for found in run.changes(lambda: worker.is_cancelled, lambda: screen.is_current):
+        for found in run.changes(lambda: worker.is_cancelled, lambda: screen.is_current and self.display):
             if worker.is_cancelled:
                 return
             self.post_message(self.RunFollowed(found))
