@@ -79,8 +79,8 @@ async def test_a_row_and_the_panel_follow_a_run(save: SaveRoot, size: tuple[int,
             await until(pilot, lambda: "step 30" in said(app, "figures"))
             append(folder.events, steps(31, 60))
             await until(pilot, lambda: "step 60" in said(app, "figures"))
+            await until(pilot, lambda: "50%" in said(app, "progress"))
             assert "epoch 0/10" in said(app, "progress")
-            assert "50%" in said(app, "progress")
             assert said(app, "pace") == "ETA < 5s  1,000 images/s" or said(app, "pace").startswith("ETA ")
             assert said(app, "age").startswith("silent for")  # its clock stands in the past
             await until(pilot, lambda: max(points(app), default=0) > 0, "the curve is drawn")
@@ -163,6 +163,21 @@ async def test_nothing_is_painted_for_a_run_that_writes_nothing(
             monkeypatch.setattr(app, "_display", lambda screen, renderable: painted.append(renderable))
             await pilot.pause(1.2)
             assert painted == []
+
+
+async def test_a_sweep_that_goes_on_counts_its_students(save: SaveRoot) -> None:
+    save.teacher("aaaa0001")
+    folder = save.sweep("eeee0001", "aaaa0001", [None] * 8, status="running", epoch=2, host=this_host(), ended=None)
+    lock = acquire(folder.lock)
+    app = BkdApp(save.path)
+    async with app.run_test(size=(180, 50)) as pilot:
+        await pilot.press("3")
+        await until(pilot, lambda: said(app, "progress").startswith("2/8 done"))
+        write_run(folder, read_run(folder) | {"epoch": 3})
+        home(app).look_now()
+        await until(pilot, lambda: said(app, "progress").startswith("3/8 done"))
+        assert said(app, "age") == ""
+    close(lock)
 
 
 async def test_rows_can_be_ordered_by_live_figures(save: SaveRoot) -> None:

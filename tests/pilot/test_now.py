@@ -28,7 +28,8 @@ def test_progress_counts_epochs_of_a_run_and_students_of_a_sweep() -> None:
     assert progress_text(TEACHER, Live()).startswith("epoch 3/10 ━━━━━─")
     assert progress_text(TEACHER, Live(share=0.5, epoch=5)).startswith("epoch 5/10 ━━━━━━━━━─")
     assert progress_text({"role": "experiment", "kind": "grid", "epoch": 2, "epochs": 8}, Live()).startswith("2/8 done")
-    assert progress_text({"role": "teacher", "epochs": None}, Live()) == ""
+    assert progress_text({"role": "teacher", "epochs": None}, Live()) == "made in one pass, without training"
+    assert age_of({"role": "teacher", "epochs": None}, Live(), 7.0) == ""
 
 
 def test_figures_are_said_as_far_as_they_are_known() -> None:
