@@ -33,6 +33,7 @@ class RowWatch:
         self._due = Event()
         self._mark: Mark | None = None
         self._rows: Sequence[Row] = ()
+        self._looked_at = 0.0
 
     def first(self) -> Sequence[Row]:
         """Return the rows as they are now; `changes` goes on from them.
@@ -60,6 +61,7 @@ class RowWatch:
         while not is_cancelled():
             if not self._wait(is_cancelled, is_watched):
                 continue
+            self._looked_at = time.monotonic()
             mark = self._mark_now()
             if mark == self._mark and all(row.get("status") in SETTLED for row in self._rows) and not fault:
                 continue
@@ -78,12 +80,17 @@ class RowWatch:
 
     def _wait(self, is_cancelled: Callable[[], bool], is_watched: Callable[[], bool]) -> bool:
         """Wait for the next look; return whether it is due."""
-        end = time.monotonic() + (LOOK_EVERY_S if is_watched() else LOOK_BEHIND_S)
+        end = time.monotonic() + LOOK_EVERY_S
         while time.monotonic() < end and not is_cancelled():
             if self._due.wait(LOOK_CANCELLED_S):
                 self._due.clear()
                 return True
-        return not is_cancelled() and (is_watched() or any(is_going_on(row.get("status")) for row in self._rows))
+        return not is_cancelled() and (is_watched() or self._may_have_ended())
+
+    def _may_have_ended(self) -> bool:
+        """Whether it is time to see if a run has ended though nobody watches."""
+        is_due = time.monotonic() - self._looked_at >= LOOK_BEHIND_S
+        return is_due and any(is_going_on(row.get("status")) for row in self._rows)
 
     def _mark_now(self) -> Mark | None:
         """Return what changes whenever the registry's file is replaced."""

@@ -142,7 +142,8 @@ def test_runs_that_went_on_and_do_no_more_have_ended() -> None:
 
 def next_rows(watch: RowWatch, monkeypatch: pytest.MonkeyPatch, looks: int) -> RowsRead | None:
     """Return what an unwatched look brings, None if some waits end without one."""
-    monkeypatch.setattr(row_watch, "LOOK_BEHIND_S", 0.01)
+    monkeypatch.setattr(row_watch, "LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(row_watch, "LOOK_BEHIND_S", 0.0)
     waits = iter(range(looks))
     asked: Callable[[], bool] = lambda: next(waits, None) is None  # noqa: E731
     return next(watch.changes(asked, never), None)
