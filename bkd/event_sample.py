@@ -59,8 +59,8 @@ def sample_events(
     path: Path,
     *,
     budget_s: float = BUDGET_S,
-    most_places: int = MOST_PLACES,
-    most_epochs: int = MOST_EPOCHS,
+    most_places: int | None = None,
+    most_epochs: int | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> EventSample | None:
     """Return records from everywhere in a file, or None if it cannot be read.
@@ -70,11 +70,13 @@ def sample_events(
     Args:
         path: The event file.
         budget_s: Seconds after which no further place is visited; beginning and end always are.
-        most_places: Places between beginning and end that are visited.
-        most_epochs: Epochs whose records are sought.
+        most_places: Places between beginning and end that are visited; unset: MOST_PLACES.
+        most_epochs: Epochs whose records are sought; unset: MOST_EPOCHS.
         clock: Seconds.
     """
     deadline = clock() + budget_s
+    most_places = MOST_PLACES if most_places is None else most_places
+    most_epochs = MOST_EPOCHS if most_epochs is None else most_epochs
     try:
         with path.open("rb", buffering=0) as file:
             return _sample(file.fileno(), most_places, most_epochs, lambda: clock() >= deadline)

@@ -28,6 +28,7 @@ class RowWatch:
         self._store = store
         self._due = Event()
         self._mark: Mark | None = None
+        self._looked_at = 0.0
         self._rows: Sequence[Row] = ()
 
     def first(self) -> Sequence[Row]:
@@ -56,6 +57,7 @@ class RowWatch:
         while not is_cancelled():
             if not self._wait(is_cancelled, is_watched):
                 continue
+            self._looked_at = time.monotonic()
             mark = self._store.registry.mark()
             if mark == self._mark and self._store.is_settled and not fault:
                 continue
@@ -75,9 +77,14 @@ class RowWatch:
 
     def _wait(self, is_cancelled: Callable[[], bool], is_watched: Callable[[], bool]) -> bool:
         """Wait for the next look; return whether it is due."""
-        end = time.monotonic() + (LOOK_EVERY_S if is_watched() else LOOK_BEHIND_S)
+        end = time.monotonic() + LOOK_EVERY_S
         while time.monotonic() < end and not is_cancelled():
             if self._due.wait(LOOK_CANCELLED_S):
                 self._due.clear()
                 return True
-        return not is_cancelled() and (is_watched() or any(is_going_on(row.get("status")) for row in self._rows))
+        return not is_cancelled() and (is_watched() or self._may_have_ended())
+
+    def _may_have_ended(self) -> bool:
+        """Whether it is time to see if a run has ended though nobody watches."""
+        is_due = time.monotonic() - self._looked_at >= LOOK_BEHIND_S
+        return is_due and any(is_going_on(row.get("status")) for row in self._rows)

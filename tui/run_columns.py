@@ -108,6 +108,42 @@ def _muted(row: Row) -> str:
     return "muted"
 
 
+def live(name: str) -> Callable[[Row], Any]:
+    """Return a function that gives one of a run's live figures (`tui.live.Live`), None where there are none."""
+    return lambda row: getattr(row.get("live"), name, None)
+
+
+def eta(row: Row) -> float | None:
+    """Return the seconds that a run still takes; None where nobody can tell, and of one that has ended."""
+    value: float | None = live("eta_s")(row) if is_going_on(row.get("status")) else None
+    return value
+
+
+def took(row: Row) -> float | None:
+    """Return the seconds that a run took."""
+    started, ended = row.get("started"), row.get("ended")
+    if isinstance(started, int | float) and isinstance(ended, int | float):
+        return float(ended - started)
+    return None
+
+
+def seen(row: Row) -> float | None:
+    """Return the seconds since a run that is going on has written an event."""
+    time_s = live("time_s")(row)
+    return None if time_s is None or not is_going_on(row.get("status")) else max(0.0, time.time() - time_s)
+
+
+def step_text(step: int | None) -> str:
+    """Return a number of steps in at most seven cells: "12,345", "1.23M"."""
+    if step is None:
+        return "-"
+    return f"{step:,}" if step < 1e6 else f"{step / 1e6:.2f}M" if step < 1e9 else f"{step:.0e}"
+
+
+def _muted(row: Row) -> str:
+    return "muted"
+
+
 def _tone(row: Row) -> str:
     return status_tone(row.get("status"))
 

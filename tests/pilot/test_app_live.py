@@ -79,8 +79,8 @@ async def test_a_row_and_the_panel_follow_a_run(save: SaveRoot, size: tuple[int,
             await until(pilot, lambda: "step 30" in said(app, "figures"))
             append(folder.events, steps(31, 60))
             await until(pilot, lambda: "step 60" in said(app, "figures"))
+            await until(pilot, lambda: "50%" in said(app, "progress"))
             assert "epoch 0/10" in said(app, "progress")
-            assert "50%" in said(app, "progress")
             assert said(app, "pace") == "ETA < 5s  1,000 images/s" or said(app, "pace").startswith("ETA ")
             assert said(app, "age").startswith("silent for")  # its clock stands in the past
             await until(pilot, lambda: max(points(app), default=0) > 0, "the curve is drawn")
@@ -163,6 +163,59 @@ async def test_nothing_is_painted_for_a_run_that_writes_nothing(
             monkeypatch.setattr(app, "_display", lambda screen, renderable: painted.append(renderable))
             await pilot.pause(1.2)
             assert painted == []
+
+
+async def test_a_sweep_that_goes_on_counts_its_students(save: SaveRoot) -> None:
+    save.teacher("aaaa0001")
+    folder = save.sweep("eeee0001", "aaaa0001", [None] * 8, status="running", epoch=2, host=this_host(), ended=None)
+    lock = acquire(folder.lock)
+    app = BkdApp(save.path)
+    async with app.run_test(size=(180, 50)) as pilot:
+        await pilot.press("3")
+        await until(pilot, lambda: said(app, "progress").startswith("2/8 done"))
+        write_run(folder, read_run(folder) | {"epoch": 3})
+        home(app).look_now()
+        await until(pilot, lambda: said(app, "progress").startswith("3/8 done"))
+        assert said(app, "age") == ""
+    close(lock)
+
+
+async def test_rows_can_be_ordered_by_live_figures(save: SaveRoot) -> None:
+    for number, last in enumerate((5, 30, 12)):
+        append(save.teacher(f"aaaa000{number}", created=1_790_000_000.0 - number).events, steps(1, last))
+    app = BkdApp(save.path)
+    async with app.run_test(size=(180, 50)) as pilot:
+        await until(pilot, lambda: all("█" in row_text(app, f"aaaa000{n}") for n in range(3)))
+        home(app).table.sort_by = "Step"
+        assert [row["id"][-1] for row in home(app).table.rows] == ["0", "2", "1"]
+
+
+@pytest.mark.parametrize("size", [(20, 5), (40, 12), (120, 24)], ids=["20x5", "40x12", "120x24"])
+async def test_small_terminals_are_no_fault(save: SaveRoot, size: tuple[int, int]) -> None:
+    with live_run(save) as folder:
+        app = BkdApp(save.path)
+        async with app.run_test(size=size) as pilot:
+            if size[0] < 120:
+                await pilot.press("i")
+            await until(pilot, lambda: "step 30" in said(app, "figures"))
+            append(folder.events, steps(31, 40))
+            await until(pilot, lambda: "step 40" in said(app, "figures"))
+            await pilot.resize_terminal(180, 50)
+            await until(pilot, lambda: " 40 " in row_text(app, "live0001"))
+
+
+async def test_a_hidden_panel_reads_nothing(save: SaveRoot) -> None:
+    with live_run(save) as folder:
+        app = BkdApp(save.path)
+        async with app.run_test(size=(180, 50)) as pilot:
+            await until(pilot, lambda: "step 30" in said(app, "figures"))
+            await pilot.press("i")
+            await pilot.pause(0.3)
+            append(folder.events, steps(31, 40))
+            await until(pilot, lambda: " 40 " in row_text(app, "live0001"))
+            assert "step 30" in home(app).query_one("#now-figures", Line).said
+            await pilot.press("i")
+            await until(pilot, lambda: "step 40" in said(app, "figures"))
 
 
 async def test_runs_that_have_ended_are_not_read_again(save: SaveRoot, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,8 @@ def test_progress_counts_epochs_of_a_run_and_students_of_a_sweep() -> None:
     assert progress_text(TEACHER, Live()).startswith("epoch 3/10 ━━━━━─")
     assert progress_text(TEACHER, Live(share=0.5, epoch=5)).startswith("epoch 5/10 ━━━━━━━━━─")
     assert progress_text({"role": "experiment", "kind": "grid", "epoch": 2, "epochs": 8}, Live()).startswith("2/8 done")
-    assert progress_text({"role": "teacher", "epochs": None}, Live()) == ""
+    assert progress_text({"role": "teacher", "epochs": None}, Live()) == "made in one pass, without training"
+    assert age_of({"role": "teacher", "epochs": None}, Live(), 7.0) == ""
 
 
 def test_figures_are_said_as_far_as_they_are_known() -> None:
@@ -129,7 +130,8 @@ def test_who_is_overtaken_reads_nothing(save: SaveRoot, monkeypatch: pytest.Monk
 
 def next_rows(watch: RowWatch, monkeypatch: pytest.MonkeyPatch, looks: int) -> RowsRead | None:
     """Return what an unwatched look brings, None if some waits end without one."""
-    monkeypatch.setattr(row_watch, "LOOK_BEHIND_S", 0.01)
+    monkeypatch.setattr(row_watch, "LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(row_watch, "LOOK_BEHIND_S", 0.0)
     waits = iter(range(looks))
     asked: Callable[[], bool] = lambda: next(waits, None) is None  # noqa: E731
     return next(watch.changes(asked, never), None)

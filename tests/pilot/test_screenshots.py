@@ -64,7 +64,8 @@ async def test_home(demo: Store, tmp_path: Path, request: pytest.FixtureRequest)
     app = painted(demo)
     async with app.run_test(size=(130, 36)) as pilot:
         await pilot.press("2")
-        await until(pilot, lambda: "98.89" in app.export_screenshot())
+        await until(pilot, lambda: "98.89" in app.export_screenshot() and bool(app.screen.query("#detail-chart")))
+        await pilot.pause(1.2)  # legends follow the curves at most once a second
         await picture(pilot, "home.svg", tmp_path, request)
 
 

@@ -18,7 +18,6 @@ from tui.messages import Row, RunRead
 from tui.selected_run import SETTLE_S, Followed, SelectedRun
 from tui.widgets.line import Line
 from tui.widgets.now_block import NowBlock
-from tui.widgets.status import is_going_on
 
 if TYPE_CHECKING:
     from tui.widgets.run_chart import RunChart
@@ -116,11 +115,10 @@ class DetailPanel(Container):
 
     def _follow(self, row: Row) -> None:
         """Follow the run's events, unless that is done already."""
+        self.query_one(NowBlock).know(row)
         state = row["id"], row.get("status"), row.get("started"), row.get("path")
         if state != self._followed:
             self._followed = state
-            if not is_going_on(row.get("status")):
-                self.query_one(NowBlock).display = False  # its figures were another run's, or are no more
             self.follow(row)
 
     @work(thread=True, group="follow", exclusive=True)
@@ -129,7 +127,7 @@ class DetailPanel(Container):
         worker, screen = get_current_worker(), self.screen
         run = SelectedRun(self._store, row, settle_s=self._settle_s)
         self._settle_s = SETTLE_S
-        for found in run.changes(lambda: worker.is_cancelled, lambda: screen.is_current):
+        for found in run.changes(lambda: worker.is_cancelled, lambda: screen.is_current and self.display):
             if worker.is_cancelled:
                 return
             self.post_message(self.RunFollowed(found))

@@ -18,7 +18,8 @@ from tui.widgets.status import is_going_on
 from tui.widgets.visibility import is_in_view
 
 BAR_CELLS = 18
-AGE_EVERY_S = 1.0
+CALM_EVERY_S = 1.0
+"""How often what need not be up to the step is said anew: each line costs a slow link some hundred bytes."""
 SILENT_S, SILENT_STEPS = 30.0, 10.0
 """A run is silent when nothing came for so long and for so many steps' time."""
 PARTS = ("progress", "figures", "pace", "age", "machine")
@@ -32,6 +33,8 @@ class NowBlock(Vertical):
         self.display = False
         self._row: Row = {}
         self._live = Live()
+        self._system: Sample | None = None
+        self._calm_at = 0.0
 
     def compose(self) -> ComposeResult:
         """Lay out the lines."""
@@ -40,7 +43,7 @@ class NowBlock(Vertical):
 
     def on_mount(self) -> None:
         """Keep the age of the last event up to date."""
-        self.set_interval(AGE_EVERY_S, self.tick)
+        self.set_interval(CALM_EVERY_S, self.tick)
 
     def show(self, row: Row, live: Live | None, system: Sample | None = None) -> None:
         """Show a run's figures.
@@ -50,20 +53,32 @@ class NowBlock(Vertical):
             live: What its events say; None where it has none.
             system: Its last sample of the machine.
         """
-        self._row, self._live = row, live or Live()
+        is_other = row.get("id") != self._row.get("id") or not self.display
+        self._row, self._live, self._system = row, live or Live(), system
         self.display = is_going_on(row.get("status"))
-        if not self.display:
-            return
-        self._say("progress", progress_text(row, self._live))
-        self._say("figures", figures_text(self._live))
-        self._say("pace", pace_text(self._live))
-        self._say("machine", "" if system is None else machine_text(system))
-        self.tick()
+        if self.display:
+            self._say("figures", figures_text(self._live))
+            if is_other or time.monotonic() - self._calm_at >= CALM_EVERY_S:
+                self._say_rest()
+
+    def know(self, row: Row) -> None:
+        """Take note of how a run stands by its run.json; another run is shown once its figures come."""
+        if not is_going_on(row.get("status")):
+            self.display = False
+        elif row.get("id") == self._row.get("id"):
+            self._row = row
 
     def tick(self) -> None:
         """Say how old the last event is."""
         if self.display and is_in_view(self):
-            self._say("age", age_of(self._row, self._live, time.time()))
+            self._say_rest()
+
+    def _say_rest(self) -> None:
+        self._calm_at = time.monotonic()
+        self._say("progress", progress_text(self._row, self._live))
+        self._say("pace", pace_text(self._live))
+        self._say("age", age_of(self._row, self._live, time.time()))
+        self._say("machine", "" if self._system is None else machine_text(self._system))
 
     def _say(self, part: str, text: str) -> None:
         line = self.query_one(f"#now-{part}", Line)
@@ -78,7 +93,7 @@ def progress_text(row: Row, live: Live) -> str:
         share = done / everything if everything else 0.0
         return f"{done}/{everything or '?'} done {bar(share, BAR_CELLS)} {share:4.0%}"
     if not everything:
-        return ""  # it is made in one pass
+        return "made in one pass, without training"
     share = live.share if live.share is not None else done / everything
     return f"epoch {max(done, live.epoch)}/{everything} {bar(share, BAR_CELLS)} {share:4.0%}"
 
@@ -107,8 +122,10 @@ def pace_text(live: Live) -> str:
 
 def age_of(row: Row, live: Live, now: float) -> str:
     """Return how old a run's last event is; of a run that is silent also how long its steps usually take."""
-    if is_sweep(row) or live.time_s is None:
-        return "" if is_sweep(row) else "no event yet"
+    if is_sweep(row) or not row.get("epochs"):
+        return ""
+    if live.time_s is None:
+        return "no event yet"
     age = max(0.0, now - live.time_s)
     if age < max(SILENT_S, SILENT_STEPS * (live.step_s or 0.0)):
         text = age_text(age)
