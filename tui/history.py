@@ -8,6 +8,7 @@ from typing import Any
 
 from bkd.chart import Series, Trace
 from bkd.chart_time import TIME
+from bkd.sound import is_count
 
 Record = Mapping[str, Any]
 RECENT = 50  # steps over which speed is taken
@@ -43,14 +44,14 @@ class History:
         """Take in records in the file's order."""
         for record in records:
             kind = str(record.get("kind"))
-            if kind in ("step", "epoch") and isinstance(record.get("step"), int):
+            if kind in ("step", "epoch") and is_count(record.get("step")) and is_count(record.get("epoch", 0)):
                 self._add(kind, record)
             if isinstance(record.get("t"), int | float):
                 self.time_s = float(record["t"])
 
     def _add(self, kind: str, record: Record) -> None:
         self.step, self.epoch = record["step"], int(record.get("epoch") or 0)
-        time_s = float(record.get("t") or 0.0)
+        time_s = float(record["t"]) if isinstance(record.get("t"), int | float) else 0.0
         self._began = time_s if self._began is None else self._began
         if kind == "epoch":
             self.know_steps_per_epoch(self.step / (self.epoch + 1))
@@ -59,9 +60,10 @@ class History:
                 self._point(kind, key, value, time_s - self._began)
         if kind == "epoch":
             return
-        self.images_per_s = record.get("time/images_per_s") or self.images_per_s
+        speed = record.get("time/images_per_s")
+        self.images_per_s = speed if isinstance(speed, int | float) and speed else self.images_per_s
         self.last = record
-        self._recent.append((float(record.get("t") or 0.0), self.step))
+        self._recent.append((time_s, self.step))
 
     def know_steps_per_epoch(self, steps: float | None) -> None:
         """Let curves be looked at by epoch, where it is known how many steps one has."""

@@ -64,7 +64,7 @@ def is_sweep(row: Row) -> bool:
 def steps_per_epoch(run: Row) -> float | None:
     """Return the steps of an epoch by the run's images and batch size, None where it does not tell."""
     train, batch = (run.get("split") or {}).get("train"), (run.get("spec") or {}).get("batch_size")
-    return train // batch if train and batch else None
+    return train // batch if isinstance(train, int) and isinstance(batch, int) and batch > 0 else None
 
 
 def when(seconds: Any) -> str:
