@@ -63,7 +63,7 @@ def _source(store: Store, spec: RunSpec, ref: str) -> dict[str, Any]:
 
 def _has(run: dict[str, Any], weights: Path) -> bool:
     """Whether a run left what a teacher needs: its weights, if its kind has any."""
-    kind = load_kind(run["kind"]) if run.get("role") == "teacher" else None
+    kind = load_kind(str(run.get("kind"))) if run.get("role") == "teacher" else None
     return weights.is_file() if kind is None or kind.has_weights else run["status"] == Status.DONE
 
 

@@ -27,7 +27,7 @@ def growing_range(lowest: float, highest: float) -> Range:
         lowest: smallest x, finite.
         highest: largest x, finite, at least `lowest`.
     """
-    lowest, highest = max(lowest, -LARGEST), min(highest, LARGEST)
+    lowest, highest = (min(max(value, -LARGEST), LARGEST) for value in (lowest, highest))
     if not _spread(lowest, highest):
         return (lowest, lowest + 1.0) if lowest == 0 or abs(lowest) < 1e15 else _around(lowest)
     if 0 <= lowest <= NEAR_ZERO * highest:
@@ -53,7 +53,7 @@ def value_range(lowest: float, highest: float, log: bool = False) -> Range:
         lowest, highest = (min(max(value, 1 / LARGEST), LARGEST) for value in (lowest, highest))
         low, high = _round_log(lowest, down=True), _round_log(highest, down=False)
         return (low, high) if low < high else (low / 2, high * 2)
-    lowest, highest = max(lowest, -LARGEST), min(highest, LARGEST)
+    lowest, highest = (min(max(value, -LARGEST), LARGEST) for value in (lowest, highest))
     if not _spread(lowest, highest):
         lowest, highest = _around(lowest)
     elif 0 < lowest < NEAR_ZERO * highest:

@@ -19,6 +19,8 @@ SETTINGS = (
     "train_limit", "seed",
 )  # fmt: skip
 """Settings that are numbers."""
+ORIGINS = ("teacher", "teacher_name", "teacher_kind", "experiment")
+"""Fields of a lineage that hold text."""
 SIZES = ("train", "val", "test")
 """Sizes of the parts of a data set."""
 FIGURES = ("acc", "acc5", "nll", "brier", "ece", "images", "samples", "repetitions")
@@ -37,6 +39,8 @@ def sound_run(run: Run) -> Run:
     for field, keys in (("spec", SETTINGS), ("split", SIZES)):
         if sound.get(field):
             sound[field] = _numbers(sound[field], keys)
+    if sound.get("lineage"):
+        sound["lineage"] = {key: value for key, value in sound["lineage"].items() if not _is_wrong_origin(key, value)}
     if sound.get("results"):
         sound["results"] = {name: _result(name, value) for name, value in sound["results"].items()}
     if "students" in run:
@@ -44,6 +48,11 @@ def sound_run(run: Run) -> Run:
     if isinstance(run.get("created"), str):
         sound["created"] = None
     return run | sound | ({"metrics": metrics} if run.get("metrics") else {})
+
+
+def _is_wrong_origin(key: str, value: Any) -> bool:
+    """Whether a field of a lineage that names something holds something else."""
+    return key in ORIGINS and not isinstance(value, str | None)
 
 
 def _student(student: Run) -> Run:
@@ -92,10 +101,11 @@ def sound_events(records: Iterable[Run]) -> list[Run]:
     return [
         {key: value for key, value in record.items() if "/" not in key or _is_number(value)}
         for record in records
-        if _is_count(record.get("step")) and _is_count(record.get("epoch")) and isinstance(record.get("kind"), str)
+        if is_count(record.get("step")) and is_count(record.get("epoch")) and isinstance(record.get("kind"), str)
         and _is_number(record.get("t"))
     ]  # fmt: skip
 
 
-def _is_count(value: Any) -> bool:
+def is_count(value: Any) -> bool:
+    """Whether a value is a number of things."""
     return type(value) is int and value >= 0

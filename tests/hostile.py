@@ -33,7 +33,7 @@ ALLOWED = re.compile(
     rb"""\x1b\[[0-9;]*[mHJKrABCDGd]      # colours, cursor, clearing
     | \x1b\[\?(?:1000|1002|1003|1004|1006|1015|1016|1049|2004|2026|2031|2048|25|7|5522)[hl]
     | \x1b\[\?(?:2026|2048)\$p | \x1b\[[<>=?]?[0-9;]*u | \x1b\[[0-9;]*[tb]
-    | \x1b\][0-9]{1,3};[ -~]*(?:\x07|\x1b\\)  # title and the like, as the app itself writes them
+    | \x1b\]22;[a-z-]*\x07  # the pointer's shape
     | \x1b\[c | \x1b\[>[0-9;]*[qm]""",
     re.VERBOSE,
 )

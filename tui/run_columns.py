@@ -64,48 +64,12 @@ def is_sweep(row: Row) -> bool:
 def steps_per_epoch(run: Row) -> float | None:
     """Return the steps of an epoch by the run's images and batch size, None where it does not tell."""
     train, batch = (run.get("split") or {}).get("train"), (run.get("spec") or {}).get("batch_size")
-    return train // batch if train and batch else None
+    return train // batch if isinstance(train, int) and isinstance(batch, int) and batch > 0 else None
 
 
 def when(seconds: Any) -> str:
     """Return a point in time as "11-23 14:05", in this machine's time zone."""
     return time.strftime("%m-%d %H:%M", time.localtime(seconds)) if isinstance(seconds, int | float) else "-"
-
-
-def live(name: str) -> Callable[[Row], Any]:
-    """Return a function that gives one of a run's live figures (`tui.live.Live`), None where there are none."""
-    return lambda row: getattr(row.get("live"), name, None)
-
-
-def eta(row: Row) -> float | None:
-    """Return the seconds that a run still takes; None where nobody can tell, and of one that has ended."""
-    value: float | None = live("eta_s")(row) if is_going_on(row.get("status")) else None
-    return value
-
-
-def took(row: Row) -> float | None:
-    """Return the seconds that a run took."""
-    started, ended = row.get("started"), row.get("ended")
-    if not (isinstance(started, int | float) and isinstance(ended, int | float)):
-        return None
-    return float(ended - started)
-
-
-def seen(row: Row) -> float | None:
-    """Return the seconds since a run that is going on has written an event."""
-    time_s = live("time_s")(row)
-    return None if time_s is None or not is_going_on(row.get("status")) else max(0.0, time.time() - time_s)
-
-
-def step_text(step: int | None) -> str:
-    """Return a number of steps in at most seven cells: "12,345", "1.23M"."""
-    if step is None:
-        return "-"
-    return f"{step:,}" if step < 1e6 else f"{step / 1e6:.2f}M" if step < 1e9 else f"{step:.0e}"
-
-
-def _muted(row: Row) -> str:
-    return "muted"
 
 
 def live(name: str) -> Callable[[Row], Any]:

@@ -124,7 +124,11 @@ class Terminal:
             if query in data:
                 os.write(self.fd, answer)
         self.num_bytes += len(data)
+        self.received(data)
         self.stream.feed(UNKNOWN_TO_PYTE.sub(b"", data))
+
+    def received(self, data: bytes) -> None:
+        """Hear of what the program wrote."""
 
     def shows(self, text: str) -> bool:
         """Whether a text stands on the screen."""

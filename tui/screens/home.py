@@ -128,6 +128,7 @@ class HomeScreen(TablesScreen):
         """Show the rows, and the details again if the selected run or one of its relatives changed."""
         if event.error:
             self._say_error(event.error)
+            self.notify(event.error, severity="error")  # beside the tables' names there may be no room for it
         else:
             self._show_rows(event.rows)
             self._show_details()
