@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bkd.catalog import NETWORK_FIELDS, SPLIT_FIELDS
-from bkd.spec_defaults import chosen
+from bkd.spec_defaults import chosen, defaults
 from bkd.text import exact
 
 
@@ -45,7 +45,9 @@ def command_of_run(run: Mapping[str, Any], save: Path | None = None) -> str:
 
 def settings_of_run(run: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings with which a run can be launched again: those that are neither defaults nor inherited."""
-    own, _ = chosen(dict(run.get("spec") or {}))
+    spec = dict(run.get("spec") or {})
+    own, known = chosen(spec)[0], defaults(str(spec.get("type")), str(spec.get("kind")))
+    own = dict(sorted(own.items(), key=lambda setting: setting[0] in known))  # what has no default stands first
     is_made, is_teacher = bool(own.get("teacher") or own.get("members")), run.get("role") == "teacher"
     inherited = (*(SPLIT_FIELDS if is_made else ()), *(NETWORK_FIELDS if is_made and is_teacher else ()))
     return {name: value for name, value in own.items() if name not in inherited and value not in (None, [])}

@@ -19,6 +19,7 @@ from bkd.files import storage_error
 
 VERSION = 1
 CHUNK_BYTES = 1 << 20
+LONGEST_LINE = 1 << 20  # bytes; what goes on for longer without an end of line is no record
 
 
 class EventWriter:
@@ -136,9 +137,11 @@ class EventTail:
             return []
         file.seek(self.offset)
         data = file.read(min(limit_bytes, stat.st_size - self.offset))
-        while b"\n" not in data and (more := file.read(CHUNK_BYTES)):  # a line longer than the limit
-            data += more
+        if b"\n" not in data and len(data) < LONGEST_LINE:
+            data += file.read(LONGEST_LINE - len(data))
         end = data.rfind(b"\n") + 1
+        if end == 0 and len(data) >= LONGEST_LINE:
+            end = len(data)  # no record is that long: its parts are passed over
         if end == 0:
             return []
         self.offset += end

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bkd.errors import StorageError
-from bkd.events import EventTail, EventWriter, last_events, read_events, truncate
+from bkd.events import LONGEST_LINE, EventTail, EventWriter, last_events, read_events, truncate
 
 
 @pytest.fixture
@@ -73,3 +73,32 @@ def test_the_last_events_of_a_long_file(path: Path) -> None:
 def test_no_permission_is_said(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="does not exist"):
         EventWriter(tmp_path / "missing" / "events.jsonl")
+
+
+def test_what_goes_on_without_an_end_of_line_is_passed_over(path: Path) -> None:
+    """A hole that a fault of the disk left; its parts are read once each, whatever its size."""
+    write(path, 1).close()
+    size = path.stat().st_size + 5 * LONGEST_LINE + 77
+    with path.open("r+b") as file:
+        file.truncate(size)
+    with path.open("ab") as file:
+        file.write(b"\n")
+    write(path, 2).close()
+    tail, steps, offsets = EventTail(path), [], [0]
+    while True:
+        records = tail.read(limit_bytes=1000)
+        if tail.offset == offsets[-1]:
+            break
+        steps += [record["step"] for record in records]
+        offsets.append(tail.offset)
+    assert steps == [1, 2]
+    assert not tail.is_rewound
+    assert len(offsets) < 12
+
+
+def test_a_line_longer_than_a_read_is_read(path: Path) -> None:
+    writer = EventWriter(path)
+    writer.write("log", step=1, epoch=0, values={"message": "x" * 50_000})
+    writer.close()
+    [record] = EventTail(path).read(limit_bytes=1000)
+    assert len(record["message"]) == 50_000

@@ -186,7 +186,7 @@ async def test_the_last_chart_cannot_be_put_away(save: SaveRoot) -> None:
     app = BkdApp(save.path)
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot, app)
-        await pilot.press(*"h" * 12)
+        await pilot.press(*"p" * 12)
         await until(pilot, lambda: len(in_view(app)) == 1)
         assert len(watched(app).query_one("#charts")._places) == 1  # type: ignore[attr-defined]
 

@@ -40,7 +40,7 @@ class RunScreen(FollowScreen):
         Binding("right_square_bracket", "next_chart(1)", "Next chart", show=False),
         Binding("left_square_bracket", "next_chart(-1)", "Previous chart", show=False),
         *(Binding(str(n), f"show_chart({n - 1})", f"Chart {n}", show=False) for n in range(1, 10)),
-        Binding("h", "charts('hide_chart')", "Hide this chart", show=False),
+        Binding("p", "charts('hide_chart')", "Hide this chart", show=False),
         Binding("U", "charts('show_hidden')", "Show the charts that are hidden", show=False),
         Binding("z", "toggle_single", "One chart or all"),
     ]

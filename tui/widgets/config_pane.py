@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from textual import events
 
-from bkd.text import fit
+from bkd.text import clean, fit
 from tui.cells import words, wrapped
 from tui.configuration import Setting, command_of, settings_of
 from tui.messages import Row
@@ -51,7 +51,7 @@ class ConfigPane(LinesPane):
     def _blocks_of(self, run: Row, width: int) -> Iterator[Sequence[Pieces]]:
         command = command_of(run, self._save)
         if command:
-            yield [[("The same run again (ctrl+y copies it):", "muted")], *_folded(f"$ {command}", width)]
+            yield [[("The same run again (ctrl+y copies it):", "muted")], *_folded(f"$ {clean(command)}", width)]
         settings = list(settings_of(run))
         changed = sum(setting.is_changed for setting in settings)
         yield [

@@ -49,6 +49,10 @@ class LineagePane(Pane):
         self._run = run
         self.follow_rows()
 
+    def on_resize(self) -> None:
+        """Fill the width."""
+        self.call_after_refresh(self._show)
+
     def sleep(self) -> None:
         """Read nothing any more."""
         self.workers.cancel_group(self, "family")
