@@ -122,7 +122,7 @@ def of_kind(metrics: Run) -> Iterator[Line]:
     for key, value in metrics.items():
         prefix, _, name = key.partition("/")
         if prefix not in _USUAL and name and value is not None:
-            yield name, number(value)
+            yield ("KL" if key == "kl/nats" else f"KL {name}" if prefix == "kl" else name), number(value)
 
 
 def _students(run: Run, rows: Sequence[Run]) -> Iterator[Line]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from pilot_form import fill, form, note, row, said
 from pilot_save import SaveRoot, at_rest, until
 from textual.widgets import Input, Select
 
@@ -11,33 +12,7 @@ from bkd.errors import StorageError
 from bkd.specs import DistillSpec, RunSpec
 from tui.app import BkdApp
 from tui.screens.home import HomeScreen
-from tui.screens.launch import LaunchScreen
 from tui.widgets.field_row import FieldRow
-from tui.widgets.line import Line
-
-
-def form(app: BkdApp) -> LaunchScreen:
-    assert isinstance(app.screen, LaunchScreen)
-    return app.screen
-
-
-def row(app: BkdApp, name: str) -> FieldRow:
-    return form(app).query_one(f"#field-{name}", FieldRow)
-
-
-def fill(app: BkdApp, **values: str) -> None:
-    for name, value in values.items():
-        control = row(app, name).query_one(".field-control")
-        assert isinstance(control, Input | Select)
-        control.value = value
-
-
-def note(app: BkdApp, name: str) -> str:
-    return row(app, name).query_one(".field-note", Line).said
-
-
-def said(app: BkdApp, selector: str) -> str:
-    return form(app).query_one(selector, Line).said
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from bkd.text import cell_width, fit
+from tui.moving import MOVE_KEYS
 
 Piece = tuple[str, str]
 """Harmless text and the component class, without prefix, that it is shown in; "" for plain."""
@@ -30,12 +31,7 @@ class LinesView(ScrollView, can_focus=True):
     """Shows lines; one of them is under a cursor where that is wanted."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Up", show=False),
-        Binding("down,j", "move(1)", "Down", show=False),
-        Binding("pageup,ctrl+b", "page(-1)", "Page up", show=False),
-        Binding("pagedown,ctrl+f,space", "page(1)", "Page down", show=False),
-        Binding("ctrl+u", "half_page(-1)", "Half a page up", show=False),
-        Binding("ctrl+d", "half_page(1)", "Half a page down", show=False),
+        *MOVE_KEYS,
         Binding("home,g", "go(0)", "First", show=False),
         Binding("end,G", "go(-1)", "Last", show=False),
         Binding("enter", "choose", "Open", show=False),

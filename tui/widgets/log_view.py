@@ -22,6 +22,7 @@ from tui.cells import visible
 from tui.log_file import spans
 from tui.log_reader import ANYWAY, IF_FOLLOWED, LogFault, LogGrew, LogPage, LogReader, LogSearched
 from tui.log_window import LogRow, LogWindow
+from tui.moving import MOVE_KEYS
 
 PAN_CELLS = 8
 WHEEL_ROWS = 3
@@ -31,12 +32,7 @@ class LogView(Widget, can_focus=True):
     """Shows a part of a log; reads nothing until it is woken, and nothing any more once it is put to sleep."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Up", show=False),
-        Binding("down,j", "move(1)", "Down", show=False),
-        Binding("pageup,ctrl+b", "page(-1)", "Page up", show=False),
-        Binding("pagedown,ctrl+f,space", "page(1)", "Page down", show=False),
-        Binding("ctrl+u", "half_page(-1)", "Half a page up", show=False),
-        Binding("ctrl+d", "half_page(1)", "Half a page down", show=False),
+        *MOVE_KEYS,
         Binding("home,g", "top", "Beginning", show=False),
         Binding("end,G", "follow", "End", show=False),
         Binding("f", "toggle_follow", "Follow the end, or stay", show=False),
