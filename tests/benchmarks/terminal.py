@@ -81,7 +81,7 @@ class Terminal:
     @property
     def lines(self) -> list[str]:
         """What stands on the screen; only lines that changed since the last look are put together again."""
-        for y in self.screen.dirty:
+        for y in self.screen.dirty & set(range(self.screen.lines)):  # it names lines of a larger screen before, too
             row = self.screen.buffer[y]
             self._lines[y] = "".join(row[x].data for x in range(self.screen.columns))  # "" follows a wide character
         self.screen.dirty.clear()
@@ -105,6 +105,8 @@ class Terminal:
     def resize(self, columns: int, rows: int) -> None:
         """Take another size, as a window that is dragged does."""
         self.screen.resize(rows, columns)
+        self.screen.dirty.update(range(rows))
+        self._lines = [""] * rows
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def press(self, keys: bytes) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from benchmarks.bench_list import RUNS, make_save_root
-from benchmarks.terminal import Terminal
+from benchmarks.terminal import SSH, TRUECOLOUR, Terminal
 
 from bkd.store import Store
 
@@ -26,23 +26,21 @@ class Recorded(Terminal):
 
     sent = b""
 
-    def take(self, data: bytes) -> None:
+    def received(self, data: bytes) -> None:
         self.sent += data
-        super().take(data)
 
 
 @pytest.fixture
-def many(store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """A thousand runs; the app remembers nothing."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
-    for name in ("NO_COLOR", "SSH_CONNECTION", "SSH_TTY", "TMUX"):
-        monkeypatch.delenv(name, raising=False)
+def many(store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """A thousand runs, looked at outside of tmux."""
+    monkeypatch.delenv("TMUX", raising=False)
     make_save_root(store.root)
     return store
 
 
-def opened(store: Store, *options: str) -> Recorded:
-    return Recorded([sys.executable, "-m", "bkd", "--save", str(store.root), "tui", *options])
+def opened(store: Store, *options: str, **variables: str) -> Recorded:
+    command = [sys.executable, "-m", "bkd", "--save", str(store.root), "tui", *options]
+    return Recorded(command, environment={**TRUECOLOUR, **variables})
 
 
 def names_shown(terminal: Terminal) -> int:
@@ -50,9 +48,8 @@ def names_shown(terminal: Terminal) -> int:
 
 
 @pytest.fixture
-def remote(many: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorded]:
-    monkeypatch.setenv("SSH_CONNECTION", "10.0.0.1 5000 10.0.0.2 22")
-    with opened(many) as terminal:
+def remote(many: Store) -> Iterator[Recorded]:
+    with opened(many, SSH_CONNECTION=SSH["SSH_CONNECTION"]) as terminal:
         terminal.until(lambda: names_shown(terminal) > 40)
         terminal.quiet(1.5)
         yield terminal
@@ -75,12 +72,8 @@ def test_help_and_palette_cost_what_they_show(remote: Recorded) -> None:
 
 
 @pytest.mark.parametrize(("variables", "options"), [({"NO_COLOR": "1"}, []), ({}, ["--colours", "none"])])
-def test_no_colour_is_sent_where_none_is_wanted(
-    many: Store, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], options: list[str]
-) -> None:
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    with opened(many, *options) as terminal:
+def test_no_colour_is_sent_where_none_is_wanted(many: Store, variables: dict[str, str], options: list[str]) -> None:
+    with opened(many, *options, **variables) as terminal:
         terminal.until(lambda: names_shown(terminal) > 40)
         for keys in (b"j", b"?", ESCAPE, b"/", b"acc", ESCAPE, CTRL_P, ESCAPE):
             terminal.press(keys)
