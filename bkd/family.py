@@ -56,14 +56,3 @@ def below(rows: Iterable[R], parent_of: Mapping[str, str | None]) -> dict[str | 
         else:
             found[parent] = [row]
     return found
-
-
-def with_ancestors(run_ids: Iterable[str], parent_of: Mapping[str, str | None]) -> set[str]:
-    """Return these runs and all that they hang under."""
-    found: set[str] = set()
-    for run_id in run_ids:
-        at: str | None = run_id
-        while at is not None and at not in found:
-            found.add(at)
-            at = parent_of.get(at)
-    return found

@@ -16,12 +16,11 @@ from collections.abc import Iterable
 from typing import NoReturn
 
 from bkd.errors import FilterError
+from bkd.where_match import Columns, Either, Every, Predicate, Row
 from bkd.where_terms import (
     FIELDS,
     KEYWORDS,
     SHORT_NAMES,
-    Predicate,
-    Row,
     Token,
     comparison,
     contains,
@@ -36,6 +35,7 @@ __all__ = [
     "FIELDS",
     "OPERATORS",
     "SHORT_NAMES",
+    "Columns",
     "Predicate",
     "Row",
     "compile_filter",
@@ -58,7 +58,7 @@ _TOKEN = re.compile(
 
 
 def compile_filter(text: str) -> Predicate:
-    """Compile a filter to a function that says whether a row matches; an empty filter matches every row.
+    """Compile a filter to a test of rows; an empty filter matches every row.
 
     Args:
         text: An expression in the language of this module.
@@ -69,7 +69,7 @@ def compile_filter(text: str) -> Predicate:
     tokens = _tokens(text)
     parser = _Parser(tokens)
     if tokens[0].kind == "end":
-        return lambda row: True
+        return Every(())
     test = parser.any_of(negated=False)
     if parser.token.kind != "end":
         parser.fail("a name, a word, and, or, or the end")
@@ -205,11 +205,7 @@ class _Parser:
 def _joined(tests: list[Predicate], every: bool) -> Predicate:
     if len(tests) == 1:
         return tests[0]
-    if len(tests) == 2:
-        one, two = tests
-        return (lambda row: one(row) and two(row)) if every else (lambda row: one(row) or two(row))
-    join = all if every else any
-    return lambda row: join(test(row) for test in tests)
+    return Every(tests) if every else Either(tests)
 
 
 # ---- completion and messages

@@ -4,15 +4,13 @@ import math
 import operator
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NoReturn
 
 from bkd.errors import FilterError
-
-Row = Mapping[str, Any]
-Predicate = Callable[[Row], bool]
+from bkd.where_match import Getter, Predicate, Row, Term
 
 SHORT_NAMES: dict[str, tuple[str, ...]] = {
     "acc": ("test/acc", "val/acc"),
@@ -63,15 +61,13 @@ class Token:
 def contains(word: str, negated: bool) -> Predicate:
     """Return the test whether a bare word is part of the name, the id or a tag."""
     part, is_wanted = word.casefold(), not negated
+    return Term("words", _words, lambda words: (part in words) is is_wanted)
 
-    def test(row: Row) -> bool:
-        # Name and id first and without a loop: thousands of rows are asked at each keystroke.
-        if part in str(row.get("name") or "").casefold() or part in str(row.get("id") or "").casefold():
-            return is_wanted
-        tags = row.get("tags")
-        return any(part in str(tag).casefold() for tag in tags) is is_wanted if tags else negated
 
-    return test
+def _words(row: Row) -> str:
+    """Return what bare words are looked for in, apart by what nobody types."""
+    texts = (row.get("name") or "", row.get("id") or "", *(row.get("tags") or ()))
+    return "\0".join(map(str, texts)).casefold()
 
 
 def comparison(name: Token, sign: Token, value: Token, negated: bool) -> Predicate:
@@ -88,10 +84,10 @@ def comparison(name: Token, sign: Token, value: Token, negated: bool) -> Predica
         return _time(key, got_of, value, _ORDER[effective])
     if key in TEXT_FIELDS:
         return _text(key, got_of, value.text, effective)
-    return _number(name, got_of, value, _ORDER[effective])
+    return Term(key, got_of, _number(name, value, _ORDER[effective]))
 
 
-def _number(name: Token, got_of: Callable[[Row], Any], value: Token, compare: Callable[[Any, Any], bool]) -> Predicate:
+def _number(name: Token, value: Token, compare: Callable[[Any, Any], bool]) -> Callable[[Any], bool]:
     match = _NUMBER.fullmatch(value.text)
     if not match:
         fail(f"a number such as 0.95, 95% or 1e-3 to compare {shown(name.text)} with", value)
@@ -99,51 +95,52 @@ def _number(name: Token, got_of: Callable[[Row], Any], value: Token, compare: Ca
     # By the exponent, not by division, so that 95.37% is the same number as 0.9537.
     limit = float(f"{digits}e{int(exponent or 0) - (2 if percent else 0)}")
 
-    def test(row: Row) -> bool:
-        got = got_of(row)
+    def test(got: Any) -> bool:
         return (type(got) is float or type(got) is int) and got == got and compare(got, limit)
 
     return test
 
 
-def _text(key: str, got_of: Callable[[Row], Any], value: str, sign: str) -> Predicate:
+def _text(key: str, got_of: Getter, value: str, sign: str) -> Predicate:
     fold = _folded if key in ("kind", "status", "role", "arch", "student_arch", "dataset") else str.casefold
     wanted, compare = fold(value), _ORDER[sign]
 
-    def test(row: Row) -> bool:
-        got = got_of(row)
+    def test(got: Any) -> bool:
         return type(got) is str and compare(fold(got), wanted)
 
-    def test_status(row: Row) -> bool:
+    def test_status(got: Any) -> bool:
         # "stopped (no checkpoint)" and "unknown (on HOST)" are a status and a remark.
-        got = got_of(row)
         return type(got) is str and (fold(got) == wanted or fold(got).startswith(wanted + " (")) is (sign == "=")
 
-    return test_status if key == "status" and sign in ("=", "!=") else test
+    return Term(key, got_of, test_status if key == "status" and sign in ("=", "!=") else test)
 
 
 def _tag(sign: Token, value: Token, effective: str) -> Predicate:
     if effective not in ("=", "!="):
         fail("=, != or ~ for tags, which have no order", sign)
     wanted, is_wanted = value.text.casefold(), effective == "="
-    return lambda row: any(str(tag).casefold() == wanted for tag in row.get("tags") or ()) is is_wanted
+    return _of_tags(lambda tags: any(str(tag).casefold() == wanted for tag in tags or ()) is is_wanted)
 
 
-def _time(key: str, got_of: Callable[[Row], Any], value: Token, compare: Callable[[Any, Any], bool]) -> Predicate:
+def _of_tags(test: Callable[[Any], bool]) -> Predicate:
+    return Term("tags", value_of("tags"), test)
+
+
+def _time(key: str, got_of: Getter, value: Token, compare: Callable[[Any, Any], bool]) -> Predicate:
     wanted = value.text.upper().replace(" ", "T")
     if not _TIME.fullmatch(wanted):
         fail(f'a date such as 2026-01-31 or "2026-01-31 18:00" to compare {key} with', value)
     length = len(wanted)
 
-    def test(row: Row) -> bool:
+    def test(got: Any) -> bool:
         # Compared as far as the filter is precise: created = 2026-01 is that month, created > 2026-01 is after it.
-        got = _stamp(got_of(row))
-        return got is not None and compare(got[:length], wanted)
+        stamp = _stamp(got)
+        return stamp is not None and compare(stamp[:length], wanted)
 
-    return test
+    return Term(key, got_of, test)
 
 
-def _regex(key: str, got_of: Callable[[Row], Any], value: Token, negated: bool) -> Predicate:
+def _regex(key: str, got_of: Getter, value: Token, negated: bool) -> Predicate:
     if key not in TEXT_FIELDS and key != "tags":
         raise FilterError(
             f"filter, character {value.position}: ~ looks into texts, and {key} is none. Use = != < <= > >=."
@@ -155,13 +152,8 @@ def _regex(key: str, got_of: Callable[[Row], Any], value: Token, negated: bool) 
     except (re.error, OverflowError, RecursionError) as error:
         fail(f"a regular expression ({error})", value)
     if key == "tags":
-        return lambda row: any(search(str(tag)) for tag in row.get("tags") or ()) is not negated
-
-    def test(row: Row) -> bool:
-        got = got_of(row)
-        return type(got) is str and (search(got) is None) is negated
-
-    return test
+        return _of_tags(lambda tags: any(search(str(tag)) for tag in tags or ()) is not negated)
+    return Term(key, got_of, lambda got: type(got) is str and (search(got) is None) is negated)
 
 
 # ---- names and values
@@ -187,7 +179,7 @@ def known(name: str, where: str) -> str:
     raise FilterError(f"{where}: {shown(name)} is no field of a run. {hint}")
 
 
-def value_of(key: str) -> Callable[[Row], Any]:
+def value_of(key: str) -> Getter:
     """Return the function that takes from a row what a known name stands for, None where it is missing."""
     if key in SHORT_NAMES:
         return _first_metric(SHORT_NAMES[key])
@@ -196,7 +188,7 @@ def value_of(key: str) -> Callable[[Row], Any]:
     return lambda row: row.get(key)
 
 
-def _first_metric(keys: tuple[str, ...]) -> Callable[[Row], Any]:
+def _first_metric(keys: tuple[str, ...]) -> Getter:
     first, rest = keys[0], keys[1:]
 
     def got_of(row: Row) -> Any:

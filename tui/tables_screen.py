@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 
 from bkd.errors import FilterError
 from bkd.text import clean
-from bkd.where import Predicate
+from bkd.where import Predicate, compile_filter
 from tui.arrangement import BUILT_IN, Arrangement, View
 from tui.many_actions import ManyActions
 from tui.messages import Row
@@ -50,7 +50,7 @@ class TablesScreen(ManyActions):
     def __init__(self) -> None:
         super().__init__()
         self.rows: Sequence[Row] = ()
-        self._matches: Predicate = lambda row: True
+        self._matches: Predicate = compile_filter("")
         self._filter = ""
         self._keep_folds: Timer | None = None
 

@@ -3,7 +3,7 @@
 import pytest
 
 from bkd.errors import RunBusy
-from bkd.family import below, parents, with_ancestors
+from bkd.family import below, parents
 from bkd.many import MOST_FAULTS, heirs_first, heirs_left, on_each
 from bkd.text import cell_width, fit_ends
 
@@ -51,10 +51,6 @@ def test_siblings_keep_the_order_of_the_rows() -> None:
     heirs = below(FAMILY[::-1], parents(FAMILY))
     assert [row["id"] for row in heirs["t1"]] == ["la", "s1"]
     assert [row["id"] for row in heirs[None]] == ["lone", "en", "t2", "t1"]
-
-
-def test_ancestors_come_along() -> None:
-    assert with_ancestors(["s2", "t2"], parents(FAMILY)) == {"s2", "la", "t1", "t2"}
 
 
 def test_heirs_are_deleted_before_what_they_came_from() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bkd.errors import FilterError
-from bkd.where import FIELDS, compile_filter, complete, sort_rows, word_start
+from bkd.where import FIELDS, Columns, compile_filter, complete, sort_rows, word_start
 
 RUN: dict[str, Any] = {
     "id": "3f2a91bc", "name": "wrn_16_1_digits_t0", "role": "student", "kind": "Bayesian", "arch": "wrn_16_1",
@@ -254,6 +254,23 @@ def test_it_agrees_with_three_valued_logic(node: Node, metrics: dict[str, int | 
     text, evaluate = node
     row = {"metrics": metrics}
     assert compile_filter(text)(row) is (evaluate(row) is True)
+
+
+@given(NODES, st.lists(METRICS, max_size=5))
+def test_many_rows_at_once_are_those_that_match_one_by_one(node: Node, metrics: list[dict[str, int | None]]) -> None:
+    rows = [{"metrics": found} for found in metrics]
+    test, columns = compile_filter(node[0]), Columns(rows)
+    for _ in range(2):  # the columns are filled the second time
+        assert list(test.among(columns, range(len(rows)))) == [i for i, row in enumerate(rows) if test(row)]
+
+
+@pytest.mark.parametrize("text", ["", "pape", "tag = good", "status != done kind ~ bay", "not (x or created > 2026)"])
+def test_columns_of_texts_tags_and_times_are_kept_apart(text: str) -> None:
+    rows = [RUN, {}, RUN | {"tags": [], "status": "done"}, RUN | {"name": "x", "created": None, "tags": None}]
+    columns, test = Columns(rows), compile_filter(text)
+    for other in ("paper", "tag ~ p", "created = 2026", "status = done"):
+        compile_filter(other).among(columns, range(len(rows)))
+    assert list(test.among(columns, range(len(rows)))) == [i for i, row in enumerate(rows) if test(row)]
 
 
 @given(st.text(max_size=12), st.sampled_from("\"'"))

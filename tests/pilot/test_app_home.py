@@ -72,7 +72,7 @@ async def test_nothing_is_repainted_while_nothing_changes(save: SaveRoot, monkey
     app = BkdApp(save.path)
     async with app.run_test(size=(180, 50)) as pilot:
         await until(pilot, lambda: "aaaa0001" in detail(app))
-        await pilot.pause(0.6)  # a hold of painting ends
+        await pilot.pause(1.5)  # a hold of painting ends, and the panel has looked for a curve
         painted: list[object] = []
         monkeypatch.setattr(app, "_display", lambda screen, renderable: painted.append(renderable))
         for _ in range(3):

@@ -64,6 +64,16 @@ async def test_words_are_offered_from_the_first_moment_and_taken_by_tab():
         assert "and" in app.menu.words
 
 
+async def test_of_keys_that_came_together_only_the_last_is_answered():
+    app = FilterApp()
+    async with app.run_test(size=(80, 12)) as pilot:
+        await typed(pilot, "x")
+        for text in ("xy", "xyz", "xyz4"):
+            app.field.value = text
+        await pilot.pause()
+        assert app.heard == ["x", "xyz4"]
+
+
 async def test_another_word_is_chosen_by_keys_and_clicks():
     app = FilterApp()
     async with app.run_test(size=(80, 12)) as pilot:

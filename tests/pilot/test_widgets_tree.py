@@ -1,5 +1,7 @@
 """The tree: guides, folds, order among siblings, the cursor, and that only rows in view are formatted."""
 
+import random
+
 import pytest
 from textual.app import ComposeResult
 
@@ -7,7 +9,7 @@ from bkd.family import parents
 from tui.theme import ThemedApp
 from tui.widgets.columns import Column
 from tui.widgets.folds import MOST, Folds
-from tui.widgets.outline import outline
+from tui.widgets.outline import Outline, forest
 from tui.widgets.tree_table import TreeTable
 
 COLUMNS = (
@@ -43,7 +45,8 @@ class TreeApp(ThemedApp):
         self.table.focus()
 
     def show(self, rows):
-        self.table.set_tree(rows, parents(rows), frozenset(self.muted), self.folds)
+        found = {row["id"] for row in rows} - set(self.muted) if self.muted else None
+        self.table.set_tree(rows, parents(rows), self.folds, found)
 
     def on_tree_table_folds_changed(self, message: TreeTable.FoldsChanged):
         self.heard.append(("folds", message.run_id))
@@ -195,10 +198,58 @@ async def test_only_rows_in_view_are_formatted():
 
 
 def test_a_row_without_its_parent_is_left_out_and_folded_ones_are_counted_at_any_depth():
-    found = outline(ROWS[:4], parents(ROWS), lambda run_id: run_id == "t1")
+    found = Outline(forest(ROWS[:4], parents(ROWS)), None, lambda run_id: run_id == "t1")
     assert [row["id"] for row in found.rows] == ["t1"]
     assert found.num_below(0) == 3
-    assert [row["id"] for row in outline(ROWS[1:], parents(ROWS), lambda run_id: False).rows] == ["t2"]
+    assert [row["id"] for row in Outline(forest(ROWS[1:], parents(ROWS)), None, lambda run_id: False).rows] == ["t2"]
+
+
+def lines_by_hand(rows, above, found, folded):
+    """Return ids and guides of a tree in the plainest way."""
+    kept = set(found)
+    for run_id in found:
+        while (run_id := above[run_id]) is not None:
+            kept.add(run_id)
+
+    def walk(parent, before):
+        heirs = [row["id"] for row in rows if row["id"] in kept and above[row["id"]] == parent]
+        for run_id in heirs:
+            below = [row for row in rows if row["id"] in kept and above[row["id"]] == run_id]
+            is_last, is_root = run_id == heirs[-1], parent is None
+            sign = ("▸" if run_id in folded else "▾") if below else (" " if is_root else "─")
+            yield run_id, ("" if is_root else before + ("└─" if is_last else "├─")) + sign + " "
+            if run_id not in folded:
+                yield from walk(run_id, "" if is_root else before + ("  " if is_last else "│ "))
+
+    return list(walk(None, ""))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_lines_of_any_tree_are_those_that_one_draws_by_hand(seed):
+    draw = random.Random(seed)
+    rows = [run(f"r{i}", f"r{draw.randrange(i)}" if i and draw.random() < 0.8 else None) for i in range(40)]
+    draw.shuffle(rows)
+    above = parents(rows)
+    tree = forest(rows, above)
+    for share in (0.1, 0.5, 1.0):
+        found = {row["id"] for row in rows if draw.random() < share}
+        folded = {row["id"] for row in rows if draw.random() < 0.2}
+        lines = Outline(tree, found, folded.__contains__)
+        wanted = lines_by_hand(rows, above, found, folded)
+        assert [(row["id"], lines.guides(i)) for i, row in enumerate(lines.rows)] == wanted
+
+
+async def test_a_filter_and_newer_rows_keep_the_order_of_a_sorted_tree():
+    app = TreeApp()
+    async with app.run_test(size=(60, 12)):
+        table, above = app.table, parents(ROWS)
+        table.sort_by = "Acc"
+        table.set_tree(ROWS, above, app.folds, {"s1", "s3", "t2"})
+        assert ids(table) == ["t1", "s3", "s1", "t2"]
+        table.swap_rows({"s3": ROWS[4] | {"acc": 0.95}})
+        assert ids(table) == ["t1", "s1", "s3", "t2"]
+        table.set_tree(ROWS, above, app.folds)
+        assert ids(table) == ["t1", "s3", "la", "s2", "s1", "t2"]
 
 
 @pytest.mark.parametrize("sort_by", [None, "Acc"])

@@ -72,6 +72,10 @@ class FilterBar(Vertical):
             self.text = text
             self.matches = matches
 
+        def can_replace(self, message: Message) -> bool:
+            """Whether a later message makes this one needless: of keys that came together only the last counts."""
+            return isinstance(message, FilterBar.FilterChanged)
+
     class FilterLeft(Message):
         """The filter was accepted by Enter, or dropped."""
 

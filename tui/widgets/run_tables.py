@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
 from textual.reactive import reactive
 
-from bkd.family import RELATED, parents, with_ancestors
+from bkd.family import RELATED, parents
+from bkd.where import Columns, Predicate
 from tui.arrangement import Arrangement
 from tui.column_choice import chosen_columns
 from tui.messages import Row
@@ -50,10 +51,12 @@ class RunTables(Vertical):
         self._arrangement = arrangement
         self.marks = Marks()
         self._rows: Sequence[Row] = ()
-        self._found: Sequence[Row] = ()
+        self._columns = Columns(())  # of the rows
+        self._found: Sequence[int] = ()  # places among the rows
         self._numbers: Counter[object] = Counter()  # of all rows, by role
         self._is_filtered = False
         self._parents: Parents | None = None  # found out when a tree is shown
+        self._related: Sequence[Row] | None = None  # rows of the tree; found out when one is shown
         self._found_folds = Folds()  # while a filter is in force: what it found is not to be hidden
         self._stale = set(ROLE)  # roles whose tables have not got the present rows
 
@@ -135,9 +138,7 @@ class RunTables(Vertical):
             columns = chosen_columns(self.usual_columns(role), self._arrangement.columns(role))
             self.query_one(f"#{ROLE[role].table_id}", MarkTable).set_columns(columns)
 
-    def set_rows(
-        self, rows: Sequence[Row], matches: Callable[[Row], bool], *, is_filtered: bool
-    ) -> list[tuple[int, int]]:
+    def set_rows(self, rows: Sequence[Row], matches: Predicate, *, is_filtered: bool) -> list[tuple[int, int]]:
         """Show those of the rows that match, newest first; return how many each table shows, and of how many.
 
         Args:
@@ -151,9 +152,10 @@ class RunTables(Vertical):
         if is_filtered or self._is_filtered:
             changed = None  # which runs are in view may be others
         if rows is not self._rows:
-            self._numbers = Counter(row.get("role") for row in rows)
+            self._columns, self._related = Columns(rows), None
+            self._numbers = Counter(self._columns.of("role"))
         self._rows, self._is_filtered = rows, is_filtered
-        self._found = [row for row in rows if matches(row)] if is_filtered else rows
+        self._found = matches.among(self._columns, range(len(rows))) if is_filtered else range(len(rows))
         is_up_to_date = self.role not in self._stale
         self._stale = set(ROLE)
         if changed is not None and is_up_to_date:
@@ -161,7 +163,7 @@ class RunTables(Vertical):
             self.query_one(f"#{ROLE[self.role].table_id}", MarkTable).swap_rows(changed)
         else:
             self._bring_up_to_date(self.role)
-        found = Counter(row.get("role") for row in self._found) if is_filtered else self._numbers
+        found = Counter(map(self._columns.of("role").__getitem__, self._found)) if is_filtered else self._numbers
         return [(found[role], self._numbers[role]) for role in ROLE]
 
     def unfold_found(self) -> None:
@@ -185,9 +187,9 @@ class RunTables(Vertical):
 
     def _fill_flat(self, role: Role) -> None:
         table = self.query_one(f"#{role.table_id}", MarkTable)
-        shown = [row for row in reversed(self._found) if row.get("role") == role.name]
-        has_any = bool(shown) or any(row.get("role") == role.name for row in self._rows)
-        table.set_empty(NO_MATCH if has_any else role.empty)
+        roles = self._columns.of("role")
+        shown = [self._rows[place] for place in reversed(self._found) if roles[place] == role.name]
+        table.set_empty(NO_MATCH if self._numbers[role.name] else role.empty)
         if isinstance(table, TreeTable):
             table.set_flat(shown)
         else:
@@ -197,15 +199,15 @@ class RunTables(Vertical):
         table = self.query_one(TreeTable)
         if self._parents is None:
             self._parents = parents(self._rows)
+        if self._related is None:
+            related = [row for row in reversed(self._rows) if row.get("role") in RELATED]
+            self._related = _lone_last(related, self._parents)
         table.set_empty(NO_MATCH if self._parents else ROLE[TEACHER].empty)
-        if not self._is_filtered:
-            rows = [row for row in reversed(self._rows) if row.get("role") in RELATED]
-            table.set_tree(_lone_last(rows, self._parents), self._parents, frozenset(), self._arrangement.folds)
-            return
-        found = {row["id"] for row in self._found if row.get("role") in RELATED}
-        kept = with_ancestors(found, self._parents)
-        rows = [row for row in reversed(self._rows) if row["id"] in kept]
-        table.set_tree(_lone_last(rows, self._parents), self._parents, kept - found, self._found_folds)
+        if self._is_filtered:
+            found = set(map(self._columns.of("id").__getitem__, self._found))
+            table.set_tree(self._related, self._parents, self._found_folds, found)
+        else:
+            table.set_tree(self._related, self._parents, self._arrangement.folds)
 
 
 def _changed(before: Sequence[Row], now: Sequence[Row]) -> dict[str, Row] | None:

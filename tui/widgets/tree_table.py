@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 from typing import ClassVar
 
 from textual import events
@@ -14,7 +13,7 @@ from tui.widgets.columns import Column, Placed, Row
 from tui.widgets.folds import Folds
 from tui.widgets.mark_table import MarkTable
 from tui.widgets.marks import Marks
-from tui.widgets.outline import LEVEL_CELLS, OPEN, Outline, Parents, outline
+from tui.widgets.outline import LEVEL_CELLS, Forest, Outline, Parents, forest
 from tui.widgets.run_lines import Cell, row_cells
 from tui.widgets.run_table import RunMessage
 
@@ -53,25 +52,31 @@ class TreeTable(MarkTable):
         super().__init__(columns, empty=empty, id=id, marks=marks)
         self._tree_column = tree_column
         self._parents: Parents | None = None
-        self._muted: Collection[str] = frozenset()
+        self._found: Collection[str] | None = None
+        self._forest: Forest | None = None  # of all given rows in the present order
+        self._ordered: tuple[Sequence[Row], Parents] = ((), {})  # what it was made from
+        self._order: object = None  # and by what order
         self._outline: Outline | None = None  # of a tree; its rows are the table's
         self.folds = Folds()
 
     def set_flat(self, rows: Sequence[Row]) -> None:
         """Show rows one after the other."""
-        self._parents, self._muted = None, frozenset()
+        self._parents = self._found = self._forest = None
         self.set_rows(rows)
 
-    def set_tree(self, rows: Sequence[Row], parents: Parents, muted: Collection[str], folds: Folds) -> None:
+    def set_tree(
+        self, rows: Sequence[Row], parents: Parents, folds: Folds, found: Collection[str] | None = None
+    ) -> None:
         """Show rows under each other.
 
         Args:
-            rows: Each with all that it hangs under, siblings in the order in which they are to be shown.
+            rows: Siblings in the order in which they are to be shown; the object that was given before, if they are
+                the same, saves the time to find out how they hang together.
             parents: What each run hangs under.
-            muted: Ids of rows that are there for the sake of others.
             folds: Which are folded; changed by keys and clicks.
+            found: Ids of the runs to be shown, those that they hang under muted; None for all.
         """
-        self._parents, self._muted, self.folds = parents, muted, folds
+        self._parents, self._found, self.folds = parents, found, folds
         self.set_rows(rows)
 
     @property
@@ -81,7 +86,7 @@ class TreeTable(MarkTable):
 
     def is_shown_for_others(self, row: Row) -> bool:
         """Whether a row is there only for what hangs under it."""
-        return row["id"] in self._muted
+        return self._found is not None and row["id"] not in self._found
 
     def reveal(self, run_id: str) -> bool:
         """Move the cursor to a run, unfolding what it hangs under; return whether it is in the table."""
@@ -110,7 +115,7 @@ class TreeTable(MarkTable):
     def action_fold_all(self) -> None:
         """Fold all runs, or unfold them if none that has others under it is unfolded."""
         if self._outline is not None:
-            self.folds.set_all(is_folded=any(OPEN in guides for guides in self._outline.guides))
+            self.folds.set_all(is_folded=self._outline.is_any_open)
             self._folds_changed(None)
 
     def row_clicked(self, row: int, x: int, event: events.Click) -> None:
@@ -139,17 +144,37 @@ class TreeTable(MarkTable):
 
     # ---- what is shown
 
+    def show_live(self, figures: Mapping[str, object]) -> None:
+        """Show live figures; those by which runs are ordered are looked at when they are ordered next."""
+        if self.sort_by is not None:
+            self._forest = None
+        super().show_live(figures)
+
     def _in_order(self) -> Sequence[Row]:
         """Return the rows in view: of a tree those that no fold hides."""
-        rows = super()._in_order()
-        self._outline = None if self._parents is None else outline(rows, self._parents, self.folds.is_folded)
-        return rows if self._outline is None else self._outline.rows
+        if self._parents is None:
+            self._outline = None
+            return super()._in_order()
+        self._outline = Outline(self._in_tree_order(self._parents), self._found, self.folds.is_folded)
+        return self._outline.rows
+
+    def _in_tree_order(self, parents: Parents) -> Forest:
+        """Return all given rows in order, found out anew only when that may have changed."""
+        given, known = self._ordered
+        order = self.sort_by, self.descending, self.columns
+        if self._forest is None or given is not self._given or known is not parents or order != self._order:
+            self._forest = forest(super()._in_order(), parents)
+            self._ordered, self._order = (self._given, parents), order
+        return self._forest
 
     def _put_in_place(self, changed: Mapping[str, Row]) -> None:
         """Show newer rows of runs that stay where they are."""
-        super()._put_in_place(changed)
-        if self._outline is not None:
-            self._outline = replace(self._outline, rows=self.rows)
+        if self._outline is None or self._forest is None:
+            super()._put_in_place(changed)
+        else:
+            self._forest, self._ordered = self._forest.with_rows(changed), (self._given, self._ordered[1])
+            self._outline.swap(self._forest)
+            self._rows = self._outline.rows
 
     def _index_of_selected(self) -> int | None:
         """Return where the cursor's run is now, or the nearest run in view that it hangs under."""
@@ -164,12 +189,12 @@ class TreeTable(MarkTable):
         if self._outline is None:
             return super()._cells(row)
         run, is_cursor = self._shown_row(row), row == self.cursor
-        cells = row_cells(self._placed, run, is_cursor=is_cursor, is_muted=run["id"] in self._muted)
+        cells = row_cells(self._placed, run, is_cursor=is_cursor, is_muted=self.is_shown_for_others(run))
         at = next((i for i, cell in enumerate(cells) if cell.placed.column.title == self._tree_column), None)
         if at is not None:
             below = self._outline.num_below(row) if self._outline.is_folded(row) else 0
             tone = None if is_cursor else "muted"
-            cells[at : at + 1] = _with_guides(cells[at], self._outline.guides[row], below, tone)
+            cells[at : at + 1] = _with_guides(cells[at], self._outline.guides(row), below, tone)
         return cells
 
     def _sign_cells(self, row: int) -> range:
@@ -177,7 +202,7 @@ class TreeTable(MarkTable):
         placed = next((placed for placed in self._placed if placed.column.title == self._tree_column), None)
         if placed is None or self._outline is None:
             return range(0)
-        end = placed.start + len(_cut_guides(self._outline.guides[row], placed.width))
+        end = placed.start + len(_cut_guides(self._outline.guides(row), placed.width))
         return range(end - LEVEL_CELLS, end)
 
 
