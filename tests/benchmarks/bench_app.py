@@ -1,4 +1,4 @@
-"""Every bar of the app, on a pseudo-terminal of 180x50: first screens, live runs, silence.
+"""Every bar of the app, on a pseudo-terminal of 180x50: first screens, live runs, silence, 10,000 runs.
 
 Run `python tests/benchmarks/bench_app.py`, or with `--only NAME ...` some parts of it. Latency is from the append of an
 event to its step on the screen; bytes are what an SSH link would carry; CPU is the app's; all in the same run. Prints
@@ -12,31 +12,23 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from statistics import median
 
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
+from bench_home import home10k
 from bench_list import make_save_root
 from figure import Figure, report
 from live_runs import BEGUN_STEPS, LiveRuns, Reader, follow, step_anywhere, step_in_row
-from terminal import SSH, TRUECOLOUR, Terminal
+from terminal import SSH, Terminal
+from watched_app import app, beyond_bare_s, is_full
 
 from bkd.store import Store
 
 ROUNDS = 3
 WATCHED_S = 15.0
 SETTLED_S = 3.0  # after which a new screen has nothing more to paint
-BARE = (
-    "from textual.app import App\nfrom textual.widgets import Static\n"
-    "class Bare(App):\n    def compose(self):\n        yield Static('bare app')\nBare().run()"
-)
 KB = 1000
 LINK = 4.0  # KB/s that a watched app may send
 MARK_ALL, DOWN, ENTER = b" " * 8, b"\x1b[B", b"\r"
-
-
-def app(root: Path, environment: dict[str, str] = TRUECOLOUR) -> Terminal:
-    """Start the app."""
-    return Terminal([sys.executable, "-m", "bkd", "--save", str(root), "tui"], environment=environment)
 
 
 @contextmanager
@@ -60,31 +52,20 @@ def live_runs(number: int) -> Iterator[tuple[Terminal, LiveRuns]]:
         yield terminal, live
 
 
-def names_shown(terminal: Terminal) -> int:
-    """Return how many lines of the screen name a run."""
-    return sum(bool(re.search(r"a\d{6}b", line)) for line in terminal.lines)
-
-
 def start() -> Iterator[Figure]:
     """Time the last visible name of 1,000 runs against a bare app's text, in turns; listen to an idle screen."""
-    bare, full, idle = [], [], 0
     with listed_runs() as root:
-        for at in range(ROUNDS):
-            with Terminal([sys.executable, "-c", BARE]) as terminal:
-                bare.append(terminal.until(lambda t=terminal: t.shows("bare app")))
-            with app(root) as terminal:
-                full.append(terminal.until(lambda t=terminal: names_shown(t) > 40))
-                if at == 0:
-                    terminal.quiet(SETTLED_S)
-                    idle = terminal.quiet(5.0)
-    yield Figure("1,000 runs: last visible name after a bare app's text, s", median(full) - median(bare), 0.8)
-    yield Figure("home, no visible run is running: B/s", idle / 5.0, 0)
+        yield Figure("1,000 runs: last visible name after a bare app's text, s", beyond_bare_s(root, ROUNDS), 0.8)
+        with app(root) as terminal:
+            terminal.until(lambda: is_full(terminal))
+            terminal.quiet(SETTLED_S)
+            yield Figure("home, no visible run is running: B/s", terminal.quiet(5.0) / 5.0, 0)
 
 
 def ssh() -> Iterator[Figure]:
     """Count the bytes of the first screen over SSH, and how often its cells are painted."""
     with listed_runs() as root, app(root, SSH) as terminal:
-        terminal.until(lambda: names_shown(terminal) > 40)
+        terminal.until(lambda: is_full(terminal))
         terminal.quiet(SETTLED_S)
         yield Figure("first screen over SSH in 16 colours, KB", terminal.num_bytes / KB, 40)
         cells = terminal.screen.columns * terminal.screen.lines
@@ -149,7 +130,7 @@ def silence() -> Iterator[Figure]:
 
 
 PARTS: dict[str, Callable[[], Iterator[Figure]]] = {
-    part.__name__: part for part in (start, ssh, watch, home, compare, silence)
+    part.__name__: part for part in (start, ssh, watch, home, compare, silence, home10k)
 }
 
 
