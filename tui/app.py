@@ -24,7 +24,7 @@ from tui.messages import RowsRead, RunsEnded, TaskDone, Warned
 from tui.screens.home import HomeScreen
 from tui.scrolling import SCROLL_KEYS, scroll
 from tui.terminal_mode import Colours
-from tui.theme import STYLES, ThemedApp, suitable_theme
+from tui.theme import STYLES, ThemedApp
 
 PARTS = ("app", "home", "run", "launch", "compare")  # of the style sheet
 NOTICE_S = 4.0
@@ -71,11 +71,11 @@ class BkdApp(ThemedApp):
         self, save: str | Path | None = None, memory: Memory | None = None, *, colours: Colours = Colours.AUTO,
         alert: Alert | None = None,
     ) -> None:  # fmt: skip
-        super().__init__(colours)
-        self.memory = memory or Memory()
+        memory = memory or Memory()
+        super().__init__(colours, memory.get(THEME_KEY, ""))
+        self.memory = memory
         self.alert = alert or alert_named(self.memory.get(ALERT_KEY, ""))
         self._endings = Endings()
-        self.theme = suitable_theme(self.terminal, self.get_theme(self.memory.get(THEME_KEY, ""))).name
         self.store = Store(save, warn=lambda text: self._warn(text))
         self.is_held = True  # nothing is painted before the first screen has its rows and its layout
 
@@ -93,6 +93,7 @@ class BkdApp(ThemedApp):
         self.call_after_refresh(self.paint)
         if not self.is_headless:
             gc.freeze()  # the rows stay: to look through 10,000 of them for garbage would hold up a key for 40 ms
+            gc.enable()
         self._endings.know(self.home.rows)
 
     @property

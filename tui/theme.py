@@ -26,23 +26,34 @@ class ThemedApp(PaintedApp):
 
     Args:
         colours: How many colours to use.
+        wanted: Name of the theme that the user chose before.
     """
 
     CSS_PATH: ClassVar[str | PurePath | list[str | PurePath] | None] = [STYLES]
 
-    def __init__(self, colours: Colours = Colours.AUTO) -> None:
+    def __init__(self, colours: Colours = Colours.AUTO, wanted: str = "") -> None:
         self.terminal = terminal_mode(os.environ, colours)
         super().__init__(self.terminal.colours, is_remote=self.terminal.is_remote)
         self.no_color = self.terminal.colours is None
         for theme in (MONO,) if self.no_color else THEMES:
             self.register_theme(theme)
-        self.theme = suitable_theme(self.terminal).name
+        self.theme = suitable_theme(self.terminal, self.get_theme(wanted)).name
+        self._first_variables: dict[str, str] | None = self.get_css_variables()
+        self.stylesheet.set_variables(self._first_variables)
         if self.terminal.is_remote:
             self.animation_level = "none"
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Return our own variables, for themes that do not set them."""
         return VARIABLES
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """Put other variables into force; at the start, which Textual takes for a change of the theme, none has."""
+        first, self._first_variables = self._first_variables, None
+        if first is not None and first == self.get_css_variables():
+            self.stylesheet.update(self, animate=animate)
+        else:
+            super().refresh_css(animate)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Let no cursor blink where each blink is sent over a network."""

@@ -1,5 +1,6 @@
 """`bkd tui`: open the app."""
 
+import gc
 import os
 import sys
 from typing import Annotated
@@ -29,6 +30,7 @@ def tui(
     need_terminal()
     if os.environ.get("SSH_CONNECTION") or os.environ.get("SSH_TTY"):
         os.environ.setdefault("TEXTUAL_FPS", REMOTE_FRAMES_PER_S)  # read when textual is imported
+    gc.disable()  # until the app is ready: what is loaded for its first screen stays
     from tui.app import BkdApp
 
     BkdApp(save, colours=colours, alert=notify).run()

@@ -29,6 +29,10 @@ SSH = {"TERM": "xterm", "SSH_CONNECTION": "192.0.2.1 50000 192.0.2.2 22"}
 FOREIGN = ("SSH_CONNECTION", "SSH_TTY", "COLORTERM", "NO_COLOR", "TERM_PROGRAM", "TEXTUAL_ANIMATIONS")
 
 
+UNCACHED = "PYTHONDONTWRITEBYTECODE"
+"""Of a program that has been started before, Python keeps the byte code; not to keep it would be measured as well."""
+
+
 class CountingScreen(pyte.Screen):
     """A screen that counts the cells painted on it."""
 
@@ -59,7 +63,7 @@ class Terminal:
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup, or a service, may have left it ignored
-            for name in FOREIGN:
+            for name in (*FOREIGN, UNCACHED):
                 os.environ.pop(name, None)
             os.environ.update(COLUMNS=str(columns), LINES=str(rows), XDG_STATE_HOME=self.state_folder, **environment)
             os.execvp(command[0], list(command))
