@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from registry import sound_row
+from registry import is_below, sound_row
 
 Run = dict[str, Any]
 
@@ -56,10 +56,11 @@ def _is_wrong_origin(key: str, value: Any) -> bool:
 
 
 def _student(student: Run) -> Run:
-    """Return one of a sweep's students: its id, None if it has none yet, and its settings."""
-    run_id = student.get("id")
+    """Return one of a sweep's students: its id and path, None if it has none yet, and its settings."""
+    run_id, path = student.get("id"), student.get("path")
     spec = _numbers(_object(student.get("spec")), SETTINGS)
-    return student | {"id": run_id if isinstance(run_id, str) else None, "spec": spec}
+    is_made = isinstance(run_id, str) and (path is None or is_below(path))
+    return student | {"id": run_id if is_made else None, "path": path if is_made else None, "spec": spec}
 
 
 def _result(name: str, value: Any) -> Run | None:
