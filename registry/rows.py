@@ -32,6 +32,8 @@ _ITEMS: dict[str, frozenset[type]] = {
 }  # fmt: skip
 MOST = 1e12
 """What no number of a row reaches."""
+MOST_METRIC = 1e150
+"""What no metric reaches; the square of one that does is not a number."""
 
 
 def is_below(path: Any) -> bool:
@@ -71,7 +73,15 @@ def _fits(types: tuple[type, ...]) -> bool:
 
 def _has_sound_items(row: Row, field: str) -> bool:
     value = row.get(field)
-    return not value or _ITEMS[field].issuperset(map(type, value.values() if field == "metrics" else value))
+    if not value:
+        return True
+    if field != "metrics":
+        return _ITEMS[field].issuperset(map(type, value))
+    return _ITEMS[field].issuperset(map(type, value.values())) and all(map(_is_metric, value.values()))
+
+
+def _is_metric(value: float | None) -> bool:
+    return value is None or -MOST_METRIC < value < MOST_METRIC
 
 
 def _sound(field: str, value: Any) -> Any:
@@ -79,7 +89,7 @@ def _sound(field: str, value: Any) -> Any:
     if type(value) not in _TYPES[field] or value is None or field not in _ITEMS:
         return value if type(value) in _TYPES[field] else None
     if field == "metrics":
-        return {key: item for key, item in value.items() if type(item) in _ITEMS[field]}
+        return {key: item for key, item in value.items() if type(item) in _ITEMS[field] and _is_metric(item)}
     return [item for item in value if type(item) in _ITEMS[field]]
 
 
