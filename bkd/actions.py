@@ -14,7 +14,7 @@ from bkd.launch import spawn, stop
 from bkd.locks import is_locked
 from bkd.paths import RunFolder, data_root
 from bkd.plan import Plan, check_draws, check_source, inherit, plan_student, plan_sweep, plan_synthetic, plan_teacher
-from bkd.runfile import UNFINISHED, Status, read_run, this_host, write_run, write_user
+from bkd.runfile import UNFINISHED, Status, is_unknown, read_run, this_host, write_run, write_user
 from bkd.specs import DataSpec, DistillSpec, RunSpec, Weights, load
 from bkd.store import Store, heirs_text
 from bkd.subsets import SubsetSource, check_made
@@ -193,22 +193,41 @@ def stop_run(store: Store, ref: str, *, wait: bool = True) -> str:
     return status
 
 
-def delete(store: Store, ref: str, *, force: bool = False) -> dict[str, Any]:
-    """Delete a run's folder and its row; return its run.json.
+def deletable(store: Store, ref: str, *, force: bool = False) -> tuple[RunFolder, dict[str, Any]]:
+    """Return the folder and run.json of a run that may be deleted.
 
     Raises:
-        RunBusy: If it is running, or students came from it and `force` is not given.
+        RunBusy: If it is running; unless `force` is given, also if it may be running on another host or students came
+            from it.
         RunNotFound, StorageError: As `Store.read`.
+        SpecError: If it lies outside the save root.
     """
     folder, run = store.read(ref)
+    if not store.holds(folder):
+        raise SpecError(f"{folder.path} lies outside the save root {store.root}. Give its own with --save.")
     if run["status"] in UNFINISHED or is_locked(folder.lock):
         raise RunBusy(f"{run['id']} is {run['status']}. Stop it first: `bkd stop {run['id']}`.")
+    if is_unknown(run["status"]) and not force:
+        raise RunBusy(
+            f"{run['id']} may be running on {run['host']}: its last sign of life is less than a minute old. Stop it "
+            "there, or give --force to delete it all the same."
+        )
     heirs = store.heirs_of(run["id"])
     if heirs and not force:
         raise RunBusy(
             f"{heirs_text(heirs)} came from {run['id']} ({', '.join(h['id'] for h in heirs[:5])}). "
             "Delete them first, or give --force to leave them without their teacher."
         )
+    return folder, run
+
+
+def delete(store: Store, ref: str, *, force: bool = False) -> dict[str, Any]:
+    """Delete a run's folder and its row; return its run.json.
+
+    Raises:
+        RunBusy, RunNotFound, StorageError, SpecError: As `deletable`.
+    """
+    folder, run = deletable(store, ref, force=force)
     doomed = folder.path.with_name(f".deleted-{folder.path.name}-{int(time.time())}")
     try:
         folder.path.rename(doomed)  # one step: a half-deleted run is never seen

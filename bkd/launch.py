@@ -132,7 +132,10 @@ def _owner_note(folder: RunFolder) -> dict[str, Any] | None:
         note = orjson.loads(folder.lock.read_bytes())
     except (OSError, orjson.JSONDecodeError):
         return None
-    return note if isinstance(note, dict) and note.get("host") == this_host() else None
+    if not isinstance(note, dict) or note.get("host") != this_host():
+        return None
+    # Process 0 would mean this process's own group, 1 everybody's.
+    return note if type(note.get("pid")) is int and note["pid"] > 1 and type(note.get("runs", 1)) is int else None
 
 
 def grace_s(folder: RunFolder) -> float:

@@ -65,16 +65,16 @@ class LiveRows:
         return rows
 
     def _look(self, row: Row) -> _Look:
-        folder = RunFolder(self._root / str(row.get("path")))
+        folder = RunFolder(self._root / str(row.get("path")))  # "None" holds no run
         before, mark = self._looks.get(row["id"]), _mark(folder)
         if before is not None and before.mark == mark and before.indexed.get("path") == row.get("path"):
             own = before.own
         else:
-            before, own = None, _read(folder)
+            before, own = None, _read(folder, row["id"])
         status = Status.LOST.value if own is None else status_of(own, folder)
         if before is not None and before.indexed is row and before.status == status:
             return before
-        said = {"tags": list(row.get("tags") or ()), "note": row.get("note")}
+        said = {"path": row.get("path"), "tags": list(row.get("tags") or ()), "note": row.get("note")}
         shown = row | {"status": status} if own is None else own | said | {"status": status}
         return _Look(row, mark, own, status, shown)
 
@@ -86,8 +86,10 @@ def _mark(folder: RunFolder) -> Mark | None:
         return None
 
 
-def _read(folder: RunFolder) -> Row | None:
+def _read(folder: RunFolder, run_id: str) -> Row | None:
+    """Return a run's row by its run.json; None where that cannot be read or is another run's."""
     try:
-        return row_of(read_run(folder))
+        run = read_run(folder)
     except StorageError:
         return None
+    return row_of(run) if run["id"] == run_id else None

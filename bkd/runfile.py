@@ -109,8 +109,16 @@ def status_of(run: Mapping[str, Any], folder: RunFolder, *, now: float | None = 
         return status
     host = str(run.get("host") or "")
     if host and host != this_host():
-        return f"unknown (on {host})" if _heartbeat_age(folder, now) < SILENCE_S else Status.LOST.value
+        return f"{_UNKNOWN}{host})" if _heartbeat_age(folder, now) < SILENCE_S else Status.LOST.value
     return status if is_locked(folder.lock) else Status.LOST.value
+
+
+_UNKNOWN = "unknown (on "
+
+
+def is_unknown(status: str) -> bool:
+    """Whether a status says that a run may be at work on another host."""
+    return status.startswith(_UNKNOWN)
 
 
 def _heartbeat_age(folder: RunFolder, now: float | None) -> float:

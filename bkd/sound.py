@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from registry import sound_row
+from registry import is_below, sound_row
 
 Run = dict[str, Any]
 
@@ -26,15 +26,12 @@ SIZES = ("train", "val", "test")
 FIGURES = ("acc", "acc5", "nll", "brier", "ece", "images", "samples", "repetitions")
 """Results that are numbers."""
 SYNTHETIC = ("bayes_loss", "bayes_acc", "seed", "steps", "seconds", "finished", "arms")
-MOST_METRIC = 1e150
-"""What no metric reaches; the square of one that does is not a number."""
 ARM = ("gap", "loss_sd", "noise_ratio", "noise_theory", "acc")
 
 
 def sound_run(run: Run) -> Run:
     """Return what a run.json holds without what is of another type than it should be."""
     run = sound_row(run)
-    metrics = {key: value for key, value in (run.get("metrics") or {}).items() if abs(value or 0) < MOST_METRIC}
     sound: Run = {field: _object(run.get(field)) for field in OBJECTS if run.get(field) is not None}
     for field, keys in (("spec", SETTINGS), ("split", SIZES)):
         if sound.get(field):
@@ -47,7 +44,7 @@ def sound_run(run: Run) -> Run:
         sound["students"] = [_student(student) for student in _list(run["students"]) if isinstance(student, dict)]
     if isinstance(run.get("created"), str):
         sound["created"] = None
-    return run | sound | ({"metrics": metrics} if run.get("metrics") else {})
+    return run | sound
 
 
 def _is_wrong_origin(key: str, value: Any) -> bool:
@@ -56,10 +53,11 @@ def _is_wrong_origin(key: str, value: Any) -> bool:
 
 
 def _student(student: Run) -> Run:
-    """Return one of a sweep's students: its id, None if it has none yet, and its settings."""
-    run_id = student.get("id")
+    """Return one of a sweep's students: its id and path, None if it has none yet, and its settings."""
+    run_id, path = student.get("id"), student.get("path")
     spec = _numbers(_object(student.get("spec")), SETTINGS)
-    return student | {"id": run_id if isinstance(run_id, str) else None, "spec": spec}
+    is_made = isinstance(run_id, str) and (path is None or is_below(path))
+    return student | {"id": run_id if is_made else None, "path": path if is_made else None, "spec": spec}
 
 
 def _result(name: str, value: Any) -> Run | None:

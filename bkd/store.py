@@ -1,5 +1,6 @@
 """The save root as one thing: the registry for speed, the run folders for truth."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from bkd.live_rows import LiveRows
 from bkd.paths import RunFolder, find_run_files, save_root
 from bkd.runfile import Status, read_run, read_user, status_of
 from bkd.text import clean, count, listed
-from registry import RebuildReport, Registry, RegistryDamaged, RegistryError, row_of
+from registry import RebuildReport, Registry, RegistryDamaged, RegistryError, is_below, row_of
 
 
 class Store:
@@ -28,8 +29,20 @@ class Store:
         self._live = LiveRows(self.root)
 
     def folder(self, path: str) -> RunFolder:
-        """Return the folder of a run by its path relative to the save root."""
+        """Return the folder of a run by its path relative to the save root.
+
+        Raises:
+            StorageError: If the path leads out of the save root.
+        """
+        if not is_below(path):
+            raise StorageError(f"{clean(path)!r} leads out of the save root {self.root}. Mend the file that says so.")
         return RunFolder(self.root / path)
+
+    def holds(self, folder: RunFolder) -> bool:
+        """Whether a run's folder lies below the save root, by its name or by where links lead."""
+        named = Path(os.path.normpath(folder.path)), Path(os.path.realpath(folder.path))
+        roots = Path(os.path.normpath(self.root)), Path(os.path.realpath(self.root))
+        return any(root in path.parents for root, path in zip(roots, named, strict=True))
 
     def rows(self) -> list[dict[str, Any]]:
         """Return one row per run, oldest first; unfinished runs as their folder says, not as the index remembers.
@@ -73,10 +86,17 @@ class Store:
 
         Raises:
             RunNotFound: If none or several answer.
+            StorageError: If the registry does not know where it lies.
         """
-        by_path = self._by_path(ref)
-        if by_path is not None:
-            return by_path
+        return self._by_path(ref) or self._folder_of(self._row(ref))
+
+    def _folder_of(self, row: Mapping[str, Any]) -> RunFolder:
+        if not row.get("path"):
+            raise StorageError(f"The registry does not say where {row['id']} lies. `bkd registry rebuild` mends it.")
+        return self.folder(row["path"])
+
+    def _row(self, ref: str) -> dict[str, Any]:
+        """Return the row that an id, an unambiguous prefix of an id, or a name means."""
         rows = self._indexed()
         ids = [row for row in rows if row["id"] == ref or row.get("name") == ref]
         found = ids or [row for row in rows if len(ref) >= 1 and row["id"].startswith(ref)]
@@ -87,7 +107,7 @@ class Store:
             raise RunNotFound(
                 f"{clean(ref)!r} is ambiguous: {names}{' ...' if len(found) > 5 else ''}. Give more characters."
             )
-        return self.folder(found[0]["path"])
+        return found[0]
 
     def _by_path(self, ref: str) -> RunFolder | None:
         """Return the run folder that a path means: absolute, from here, or from the save root."""
@@ -107,10 +127,18 @@ class Store:
 
         Raises:
             RunNotFound: As `find`.
-            StorageError: If run.json is unreadable.
+            StorageError: If run.json is unreadable, or is another run's than the registry says.
         """
-        folder = self.find(ref)
-        return folder, self.load(folder)
+        if folder := self._by_path(ref):
+            return folder, self.load(folder)
+        row = self._row(ref)
+        folder = self._folder_of(row)
+        run = self.load(folder)
+        if run["id"] != row["id"]:
+            raise StorageError(
+                f"The registry leads to {run['id']} for {row['id']}. `bkd registry rebuild` mends the index."
+            )
+        return folder, run
 
     def load(self, folder: RunFolder) -> dict[str, Any]:
         """Return run.json with the status as it is now, tags and note.
@@ -180,9 +208,13 @@ def root_of(folder: RunFolder) -> Path:
     """Return the save root that a run's folder lies in, by the path that its run.json tells.
 
     Raises:
-        StorageError: If run.json is missing or unreadable.
+        StorageError: If run.json is missing, unreadable or without a path.
     """
-    return folder.path.parents[len(Path(str(read_run(folder)["path"])).parts) - 1]
+    path = read_run(folder).get("path")
+    depth = len(Path(path).parts) if path else 0
+    if not 0 < depth <= len(folder.path.parents):
+        raise StorageError(f"{folder.run} does not say where it lies in its save root. Mend the file.")
+    return folder.path.parents[depth - 1]
 
 
 def heirs_text(heirs: Sequence[Mapping[str, Any]]) -> str:

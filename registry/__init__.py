@@ -3,7 +3,7 @@
 from registry.errors import RegistryBusy, RegistryDamaged, RegistryError
 from registry.registry import Registry
 from registry.reports import CheckReport, Disagreement, RebuildReport
-from registry.rows import LISTED_FIELDS, ROW_FIELDS, TABLES, Row, row_of, sound_row
+from registry.rows import LISTED_FIELDS, ROW_FIELDS, TABLES, Row, is_below, row_of, sound_row
 from registry.storage import Mark, mark_of
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "RegistryDamaged",
     "RegistryError",
     "Row",
+    "is_below",
     "mark_of",
     "row_of",
     "sound_row",

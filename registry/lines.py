@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from registry.rows import TABLES, Row, age_of
+from registry.rows import TABLES, Row, age_of, damage_of, sound_row
 
 _ROW = re.compile(rb'"\d+":\{.*\},?')
 _BETWEEN = re.compile(rb'(?:\{|\},)"\w+":\{|\}\}')
@@ -38,8 +38,11 @@ def encode(tables: Mapping[str, Mapping[Any, Any]], option: int = 0) -> bytes:
 
 
 def entries_of(tables: Mapping[str, Mapping[str, Row]]) -> dict[str, list[Entry]]:
-    """Return the rows of parsed tables with their ages."""
-    return {name: [Entry(row, age_of(row)) for row in tables.get(name, {}).values()] for name in TABLES.values()}
+    """Return the rows of parsed tables with their ages; what a row holds of a wrong type is left out."""
+    return {
+        name: [Entry(row, age_of(row)) for row in map(sound_row, tables.get(name, {}).values())]
+        for name in TABLES.values()
+    }
 
 
 class RowLines:
@@ -82,8 +85,8 @@ def read_around(data: bytes, run_id: str) -> dict[str, dict[str, Any]] | None:
     mentioned = orjson.dumps(run_id)
     for text in found.lines:
         content = _content(text)
-        entry = _parsed(text) if mentioned in content else None
-        rows.append(entry.row if entry and entry.row["id"] == run_id else orjson.Fragment(content))
+        row = _loaded(content) if mentioned in content else {}
+        rows.append(row if row.get("id") == run_id else orjson.Fragment(content))
     return {name: {number: rows[at] for number, at in table.items()} for name, table in found.tables.items()}
 
 
@@ -117,9 +120,17 @@ def _content(text: bytes) -> bytes:
     return text[text.index(b":") + 1 :].removesuffix(b",")
 
 
-def _parsed(text: bytes) -> Entry | None:
+def _loaded(content: bytes) -> Row:
     try:
-        row = orjson.loads(_content(text))
+        row: Row = orjson.loads(content)
     except orjson.JSONDecodeError:
+        return {}
+    return row
+
+
+def _parsed(text: bytes) -> Entry | None:
+    row = _loaded(_content(text))
+    if damage_of(row):
         return None
-    return Entry(row, age_of(row)) if type(row.get("id")) is str else None
+    row = sound_row(row)
+    return Entry(row, age_of(row))

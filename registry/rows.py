@@ -32,10 +32,33 @@ _ITEMS: dict[str, frozenset[type]] = {
 }  # fmt: skip
 MOST = 1e12
 """What no number of a row reaches."""
+MOST_METRIC = 1e150
+"""What no metric reaches; the square of one that does is not a number."""
+
+
+def is_below(path: Any) -> bool:
+    """Whether a path leads to something below the folder that it starts from, whatever lies there."""
+    return type(path) is str and "\0" not in path and _NOWHERE.isdisjoint(path.split("/"))
+
+
+_NOWHERE = frozenset({"", ".", ".."})
+
+
+def damage_of(row: Mapping[str, Any]) -> str:
+    """Say why a row cannot be used, or return an empty string; fields of a wrong type are for `sound_row`."""
+    if not (type(row.get("id")) is str and row["id"]):
+        return "a row has no id"
+    if row.get("role") is not None and (type(row["role"]) is not str or row["role"] not in TABLES):
+        return f"the row of {row['id']!r} has a role that there is not"
+    if row.get("path") is not None and not is_below(row["path"]):
+        return f"the path of {row['id']!r} leads out of the save folder"
+    return ""
 
 
 def sound_row(row: Row) -> Row:
     """Return a row, or a run.json dict, whose fields all hold what they should; what is something else becomes None."""
+    if row.get("path") is not None and not is_below(row["path"]):
+        row = row | {"path": None}
     if _fits(tuple(map(type, map(row.get, ROW_FIELDS)))) and all(map(_has_sound_items, (row,) * 3, _ITEMS)):
         wrong = [field for field in _NUMBERS if type(row.get(field)) in (int, float) and not -MOST < row[field] < MOST]
         return row | dict.fromkeys(wrong) if wrong else row
@@ -50,7 +73,15 @@ def _fits(types: tuple[type, ...]) -> bool:
 
 def _has_sound_items(row: Row, field: str) -> bool:
     value = row.get(field)
-    return not value or _ITEMS[field].issuperset(map(type, value.values() if field == "metrics" else value))
+    if not value:
+        return True
+    if field != "metrics":
+        return _ITEMS[field].issuperset(map(type, value))
+    return _ITEMS[field].issuperset(map(type, value.values())) and all(map(_is_metric, value.values()))
+
+
+def _is_metric(value: float | None) -> bool:
+    return value is None or -MOST_METRIC < value < MOST_METRIC
 
 
 def _sound(field: str, value: Any) -> Any:
@@ -58,7 +89,7 @@ def _sound(field: str, value: Any) -> Any:
     if type(value) not in _TYPES[field] or value is None or field not in _ITEMS:
         return value if type(value) in _TYPES[field] else None
     if field == "metrics":
-        return {key: item for key, item in value.items() if type(item) in _ITEMS[field]}
+        return {key: item for key, item in value.items() if type(item) in _ITEMS[field] and _is_metric(item)}
     return [item for item in value if type(item) in _ITEMS[field]]
 
 

@@ -12,7 +12,7 @@ from tinydb.storages import Storage
 
 from registry.errors import RegistryDamaged, RegistryError
 from registry.lines import encode, read_around
-from registry.rows import TABLES
+from registry.rows import TABLES, damage_of
 
 Tables = dict[str, dict[str, Any]]
 Mark = tuple[int, ...]
@@ -142,13 +142,14 @@ def parse(data: bytes, path: Path) -> Tables:
 
 
 def sound(tables: Tables, path: Path) -> Tables:
-    """Return the tables if each of their rows has an id.
+    """Return the tables if each of their rows can be used.
 
     Raises:
-        RegistryDamaged: A row has none.
+        RegistryDamaged: A row has no id or a wrong role, or its path leads out of the save folder.
     """
-    if not all(type(row.get("id")) is str for name in TABLES.values() for row in tables.get(name, {}).values()):
-        raise RegistryDamaged(damaged(path, "a row has no id"))
+    for name in TABLES.values():
+        if fault := next(filter(None, map(damage_of, tables.get(name, {}).values())), ""):
+            raise RegistryDamaged(damaged(path, fault))
     return tables
 
 

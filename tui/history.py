@@ -16,6 +16,7 @@ Record = Mapping[str, Any]
 RECENT = 50  # steps over which speed is taken
 STEP, EPOCH = "step", "epoch"
 KINDS = ("step", "epoch")
+MOST = 1e12  # what no step, epoch or time reaches
 
 
 class History:
@@ -60,10 +61,10 @@ class History:
     def add(self, records: Iterable[Record]) -> None:
         """Take in records in the file's order."""
         records = list(records)
-        points = [r for r in records if r.get("kind") in KINDS and type(r.get("step")) is int]
+        points = [r for r in records if r.get("kind") in KINDS and _is_whole(r.get("step"))]
         if points:
             self.step, self.epoch = points[-1]["step"], _whole(points[-1].get("epoch"))
-            self._began = _seconds(points[0]) if self._began is None else self._began
+            self._began = _first_time(points) if self._began is None else self._began
         steps, epochs = ([r for r in points if r["kind"] == kind] for kind in KINDS)
         self._add("step", steps)
         self._add("epoch", epochs)
@@ -71,13 +72,13 @@ class History:
             self.know_steps_per_epoch(epochs[-1]["step"] / (_whole(epochs[-1].get("epoch")) + 1))
         if steps:
             self._note_steps(steps)
-        self.time_s = next((t for r in reversed(records) if (t := _number(r.get("t"))) is not None), self.time_s)
+        self.time_s = next((t for r in reversed(records) if (t := _time(r)) is not None), self.time_s)
 
     def _add(self, kind: str, records: list[Record]) -> None:
         if not records:
             return
         began = self._began or 0.0
-        positions = np.array([[r["step"] for r in records], [_seconds(r) - began for r in records]], dtype=np.float64)
+        positions = np.array([[r["step"] for r in records], [(_time(r) or began) - began for r in records]], dtype=np.float64)
         for trace in self._curves[kind].extend(records, positions):
             if self._steps_per_epoch:
                 trace.scale(EPOCH, STEP, 1 / self._steps_per_epoch)
@@ -85,7 +86,7 @@ class History:
     def _note_steps(self, records: list[Record]) -> None:
         """Keep what is said of the last steps."""
         self.last = records[-1]
-        self._recent.extend((_seconds(record), record["step"]) for record in records[-RECENT:])
+        self._recent.extend((t, r["step"]) for r in records[-RECENT:] if (t := _time(r)) is not None)
         speeds = (_number(record.get("time/images_per_s")) for record in reversed(records))
         self.images_per_s = next((speed for speed in speeds if speed), self.images_per_s)
 
@@ -103,7 +104,7 @@ class History:
 
     def share(self, epochs: int) -> float:
         """Return how much of a run of some epochs is done, 0 to 1; by whole epochs while their steps are unknown."""
-        if not epochs:
+        if epochs <= 0:
             return 0.0
         done = self.epoch if self._steps_per_epoch is None else self.step / self._steps_per_epoch
         return min(1.0, done / epochs)
@@ -113,7 +114,7 @@ class History:
         if self._steps_per_epoch is None or len(self._recent) < 2:
             return None
         (t0, step0), (t1, step1) = self._recent[0], self._recent[-1]
-        if step1 <= step0:
+        if step1 <= step0 or t1 < t0:
             return None
         return max(0.0, epochs * self._steps_per_epoch - self.step) * (t1 - t0) / (step1 - step0)
 
@@ -123,11 +124,22 @@ def _number(value: Any) -> float | None:
     return float(value) if type(value) in (int, float) else None
 
 
-def _seconds(record: Record) -> float:
-    """Return when a record was written; 0 where it does not tell."""
-    return _number(record.get("t")) or 0.0
+def _time(record: Record) -> float | None:
+    """Return when a record was written; None where it does not tell."""
+    value = _number(record.get("t"))
+    return value if value is not None and 0 <= value < MOST else None
+
+
+def _first_time(records: Iterable[Record]) -> float | None:
+    """Return when the first record was written that tells."""
+    return next((t for record in records if (t := _time(record)) is not None), None)
+
+
+def _is_whole(value: Any) -> bool:
+    """Whether a value is a step or an epoch."""
+    return type(value) is int and 0 <= value < MOST
 
 
 def _whole(value: Any) -> int:
     """Return an epoch; 0 for what is none."""
-    return value if type(value) is int and value >= 0 else 0
+    return value if _is_whole(value) else 0

@@ -101,8 +101,7 @@ def _parsed(line: bytes) -> Record | None:
 
 def milestone_text(record: Record) -> tuple[str, str, str]:
     """Return a record's time, its kind and what it says, as harmless text."""
-    t = record.get("t")
-    when = time.strftime("%m-%d %H:%M:%S", time.localtime(t)) if isinstance(t, int | float) else "-"
+    when = _when(record.get("t"))
     kind = str(record.get("kind"))
     if kind == "epoch":
         return when, kind, _epoch(record)
@@ -110,6 +109,13 @@ def milestone_text(record: Record) -> tuple[str, str, str]:
         parts = [str(record.get("status") or "-"), str(record.get("message") or "")]
         return when, kind, clean("  ".join(filter(None, parts)))
     return when, kind, clean(str(record.get("message") or ""))
+
+
+def _when(t: object) -> str:
+    try:
+        return time.strftime("%m-%d %H:%M:%S", time.localtime(t)) if isinstance(t, int | float) else "-"
+    except (OverflowError, OSError, ValueError):  # of a number that is no time
+        return "-"
 
 
 def _epoch(record: Record) -> str:

@@ -165,7 +165,7 @@ def _replace(line: list[Cell], x: int, cells: Sequence[Cell]) -> None:
 
 
 def _append(cells: list[Cell], text: str, pen: Pen) -> None:
-    """Add the cells of a text; control characters are dropped."""
+    """Add the cells of a text; a character that terminals do not print, or that steers them, leaves its cells blank."""
     blank = on_blanks(pen)
     if NARROW.fullmatch(text):
         if blank is pen or " " not in text:
@@ -174,10 +174,10 @@ def _append(cells: list[Cell], text: str, pen: Pen) -> None:
             cells.extend([(character, blank if character == " " else pen) for character in text])
         return
     for character in text:
-        if character < " " or "\x7f" <= character < "\xa0":
-            continue
         width = get_character_cell_size(character)
-        if width > 0:
+        if not character.isprintable():
+            cells.extend([(" ", blank)] * width)
+        elif width > 0:
             cells.append((character, blank if character == " " else pen))
             cells.extend([("", pen)] * (width - 1))
         elif cells:

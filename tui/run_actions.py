@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from bkd.runfile import UNFINISHED
+from bkd.runfile import UNFINISHED, is_unknown
 from bkd.store import heirs_text
 from tui.held_screen import HeldScreen
 from tui.messages import Row
@@ -62,11 +62,12 @@ class RunActions(HeldScreen[None]):
         from tui.screens.confirm import ConfirmScreen
 
         heirs = self.store.heirs_of(str(run["id"])) if run.get("role") == "teacher" else []
-        word = f"{run['id']} force" if heirs else str(run["id"])
+        is_forced = bool(heirs) or is_unknown(str(run["status"]))
+        word = f"{run['id']} force" if is_forced else str(run["id"])
 
         def answered(is_sure: bool | None) -> None:
             if is_sure:
-                self._delete(str(run["id"]), force=bool(heirs))
+                self._delete(str(run["id"]), force=is_forced)
 
         self.app.clear_notifications()  # on a small terminal they would cover the question
         self.app.push_screen(ConfirmScreen(f"Delete {run.get('name')}?", deletion_text(run, heirs), word), answered)
@@ -171,4 +172,6 @@ def deletion_text(run: Row, heirs: Sequence[Row]) -> str:
     text = "Its weights, events and log are removed for good."
     if heirs:
         text += f" {heirs_text(heirs)} came from it and would be left without their teacher."
+    if is_unknown(str(run["status"])):
+        text += f" It may be running on {run.get('host')}, which would then write to what is gone."
     return text

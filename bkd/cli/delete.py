@@ -15,14 +15,14 @@ from bkd.text import clean, percent
 
 def delete(
     ref: RunRef,
-    force: Annotated[bool, typer.Option("--force", help="Also a teacher that students came from.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also a teacher that students came from, or a run that may be running on another machine.")] = False,
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")] = False,
     as_json: Json = False,
     save: Save = None,
 ) -> None:
     """Delete a run's folder: weights, metrics, log, all of it."""
     store = open_store(save)
-    run = store.read(ref)[1]
+    run = actions.deletable(store, ref, force=force)[1]
     if not yes and not _confirmed(run):
         click.echo(f"{run['id']} is kept.", err=True)
         return

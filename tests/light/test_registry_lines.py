@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from registry import TABLES
+from registry import TABLES, sound_row
 from registry.lines import RowLines, encode, entries_of, read_around
 
 Tables = dict[str, dict[str, dict[str, Any]]]
@@ -30,7 +30,7 @@ def rows_of(lines: RowLines, text: bytes) -> dict[str, list[dict[str, Any]]] | N
 
 
 def parsed(text: bytes) -> dict[str, list[dict[str, Any]]]:
-    return {name: list(table.values()) for name, table in orjson.loads(text).items()}
+    return {name: list(map(sound_row, table.values())) for name, table in orjson.loads(text).items()}
 
 
 def two_teachers() -> Tables:

@@ -2,95 +2,27 @@
 
 import os
 import re
-from collections.abc import Iterable
-from typing import Any
 
 import pytest
-from hostile import LETTERS, STRAY, VALUES, mistyped, mistyped_events, mistyped_within
+from hostile import LETTERS, VALUES
+from pilot_hostile import SIZES, brief_idle, home, look, mistyped_save, odd_save, shown
 from pilot_save import SaveRoot, append, steps, until
 from psutil import Process
-from rich.cells import cell_len
-from textual.pilot import Pilot
 
-from bkd.files import write_json
 from bkd.locks import acquire
 from bkd.runfile import this_host
 from tui.app import BkdApp
+from tui.screens.compare import CompareScreen
+from tui.screens.run import RunScreen
+from tui.screens.sweep import SweepScreen
 
-SIZES = [(80, 24), (180, 50)]
-ROLES = {"teacher": mistyped, "student": mistyped_within, "experiment": mistyped_within}
-
-
-def faults_of(app: BkdApp) -> list[str]:
-    """Return what is wrong with what stands on the terminal: raw characters, and lines of another length."""
-    width, height = app.size
-    strips = app.screen._compositor.render_strips(app.size)
-    where = type(app.screen).__name__
-    faults = [
-        f"{where}: {strip.text!r}" for strip in strips if STRAY.search(strip.text) or not strip.text.isprintable()
-    ]
-    faults += [f"{where}: {cell_len(s.text)} cells: {s.text}" for s in strips if cell_len(s.text) != width]
-    return faults if len(strips) == height else [*faults, f"{where}: {len(strips)} lines"]
+TABS = ("Reliability", "Config", "Lineage", "System", "Events", "Output", "Charts")
 
 
-def shown(app: BkdApp) -> str:
-    """Return what stands on the terminal."""
-    return "\n".join(strip.text for strip in app.screen._compositor.render_strips(app.size))
-
-
-async def look(pilot: Pilot[None], *keys: str) -> list[str]:
-    """Press keys; return what is wrong with what is shown after each."""
-    app, faults = pilot.app, []
-    assert isinstance(app, BkdApp)
-    for key in keys or ("",):
-        if key:
-            await pilot.press(key)
-        for _ in range(3):
-            await pilot.pause(0.02)
-        await until(pilot, lambda: not app.is_held)
-        faults += [f"after {key}: {fault}" for fault in faults_of(app)]
-    return faults
-
-
-def odd_run(text: str, **values: Any) -> dict[str, Any]:
-    """Return fields of run.json that all hold a text."""
-    return {
-        "name": text, "kind": text, "arch": text, "dataset": text, "message": text, "host": text,
-        "environment": {"device": text, text: text, "torch": text},
-        "spec": {"type": "train", text: text, "dataset": text, "epochs": 3, "batch_size": 10, "arch": text},
-        "metrics": {"test/acc": 0.9, f"test/{text}": 0.5, f"{text}/{text}": 1.5},
-        "results": {text: {"acc": 0.5, text: 1.0}},
-        "lineage": {"teacher_name": text, "teacher_kind": text},
-        "status": "done",
-    } | values  # fmt: skip
-
-
-def odd_save(save: SaveRoot, texts: Iterable[str]) -> None:
-    """Write a teacher, a student and a sweep for each text, which is all that they say."""
-    for number, text in enumerate(texts):
-        teacher, student = f"aaaa{number:04}", f"bbbb{number:04}"
-        folders = [
-            save.teacher(teacher, **odd_run(text, path=f"teachers/x/{teacher}")),
-            save.student(student, teacher, **odd_run(text, path=f"students/x/{student}", status=text)),
-            save.sweep(f"cccc{number:04}", teacher, [student, None], name=text, student_arch=text, message=text),
-        ]
-        for folder in folders:
-            append(folder.events, odd_events(text))
-            folder.log.write_bytes(f"{text}\n{text}\r".encode() + b"\n\xff\xfe" + b"y" * 10_000 + b"\nend\r")
-            write_json(folder.user, {"tags": [text, text], "note": text})
-            save.store.register(save.store.load(folder))
-
-
-def odd_events(text: str) -> list[dict[str, Any]]:
-    records: list[dict[str, Any]] = [{"v": 1, "t": 1.79e9, "kind": "state", "step": 0, "epoch": 0, "status": text}]
-    for n in range(1, 30):
-        head = {"v": 1, "t": 1.79e9 + n, "step": n, "epoch": 0}
-        records += [
-            head | {"kind": "step", "train/loss": 1 / n, f"train/{text}": n, text: n},
-            head | {"kind": "log", "message": text},
-            head | {"kind": text, text: text},
-        ]
-    return records
+@pytest.fixture(autouse=True)
+def _brief_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("textual.app.wait_for_idle", brief_idle)
+    monkeypatch.setattr("textual.pilot.wait_for_idle", brief_idle)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
@@ -101,49 +33,71 @@ async def test_no_text_of_the_tables_gets_out_raw(save: SaveRoot, size: tuple[in
         faults = await look(pilot, "i")
         for table in ("1", "2", "3"):
             faults += await look(pilot, table, *["down"] * len(LETTERS))
+        faults += await look(pilot, "1", "v", *["down"] * len(LETTERS), "v", "left", "left", "right", "Z")
         faults += await look(pilot, "1", "slash", *"kind ~ [", "escape", "n", "tab", "escape", "d", "tab", "escape")
     assert not faults
 
 
-@pytest.mark.parametrize("odd", LETTERS)
-async def test_no_text_of_a_run_gets_out_raw(save: SaveRoot, odd: str) -> None:
-    odd_save(save, [LETTERS[odd], LETTERS[odd]])
+@pytest.mark.parametrize("part", [0, 1])
+async def test_no_text_of_a_run_gets_out_raw(save: SaveRoot, part: int) -> None:
+    """Every other text at each size: a teacher of each, a student and a sweep of some, tab by tab."""
+    texts = list(LETTERS.values())[part::2]
+    odd_save(save, texts)
     app = BkdApp(save.path)
-    async with app.run_test(size=SIZES[list(LETTERS).index(odd) % 2]) as pilot:
-        faults = []
-        for table in ("1", "2", "3"):
-            faults += await look(pilot, table, "enter", "o", "right_square_bracket", "z", "c", "l", "t", "escape")
-            faults += await look(pilot, "D", "escape", "escape", "escape")
-        faults += await look(pilot, "1", "home", "space", "space", "c", "2", "3", "4", "1", "y")
+    async with app.run_test(size=SIZES[part]) as pilot:
+        faults = await look(pilot, "i")
+        for table, prefix in (("1", "aaaa"), ("2", "bbbb"), ("3", "cccc")):
+            faults += await look(pilot, table)
+            for number in range(len(texts)) if table == "1" else [len(texts) - int(table)]:
+                app.home.select(f"{prefix}{number:04}")
+                screen = RunScreen if table != "3" else SweepScreen
+                faults += await look(pilot, "enter", at=lambda kind=screen: isinstance(app.screen, kind))
+                faults += await look(pilot, "o", "z")
+                run_screen = app.screen
+                assert isinstance(run_screen, RunScreen | SweepScreen)
+                for tab in TABS:
+                    await run_screen.action_show_pane(tab)
+                    faults += await look(pilot, "end")
+                faults += await home(pilot)
+            faults += await look(pilot, "D", "escape", "t", "escape", "y", "escape")
     assert not faults
 
 
-def mistyped_save(save: SaveRoot) -> None:
-    """Write runs whose every field, or every field within their fields, holds something that it should not."""
-    for number, value in enumerate(VALUES.values()):
-        for role, fields in ROLES.items():
-            run_id = f"{role[:4]}{number:04}"
-            folder = save.teacher(run_id, **fields(value) | {"role": role, "path": f"{role}s/{run_id}"})
-            write_json(folder.user, {"tags": value, "note": value})
-            folder.events.write_bytes(mistyped_events(value))
-    save.store.rebuild()
-
-
-@pytest.mark.parametrize("size", SIZES, ids=str)
-async def test_wrong_types_stop_nothing(save: SaveRoot, size: tuple[int, int]) -> None:
-    mistyped_save(save)
+@pytest.mark.parametrize("part", [0, 1])
+async def test_no_text_of_a_comparison_gets_out_raw(save: SaveRoot, part: int) -> None:
+    odd_save(save, list(LETTERS.values())[part::2])
     app = BkdApp(save.path)
-    async with app.run_test(size=size) as pilot:
-        faults = await look(pilot)
-        assert len(app.store.rows()) == 3 * len(VALUES)
-        faults += await look(pilot, "i")
-        for table in ("1", "2", "3"):
-            faults += await look(pilot, table, "home")
-            for _ in VALUES:
-                faults += await look(pilot, "enter", "escape", "down")
-            faults += await look(pilot, *"sssssssss", "home", "D", "escape", "t", "escape")
-        faults += await look(pilot, "1", "home", *["space"] * len(VALUES), "c", "2", "3", "4", "1", "escape")
-        faults += await look(pilot, "n", "escape", "d", "escape")
+    async with app.run_test(size=SIZES[part]) as pilot:
+        faults = await look(pilot, "1", "v", "asterisk", "A", "a", "c")
+        if not isinstance(app.screen, CompareScreen):
+            faults += await look(pilot, "escape", "home", *["space"] * 5, "c")
+        assert isinstance(app.screen, CompareScreen)
+        faults += await look(pilot, "2", "3", "4", "1", "y", "escape", "escape")
+    assert not faults
+
+
+@pytest.mark.parametrize("part", [0, 1])
+async def test_wrong_types_stop_nothing(save: SaveRoot, part: int) -> None:
+    values = list(VALUES.values())[part::2]
+    run_ids = mistyped_save(save, values)
+    app = BkdApp(save.path)
+    async with app.run_test(size=SIZES[part]) as pilot:
+        faults = await look(pilot, "i", "v")
+        assert len(app.store.rows()) == len(run_ids)
+        for table, prefix in (("1", "teac"), ("2", "stud"), ("3", "expe")):
+            faults += await look(pilot, table)
+            for number in range(len(values)):
+                app.home.select(f"{prefix}{number:04}")
+                faults += await look(pilot, "enter", at=lambda: isinstance(app.screen, RunScreen | SweepScreen))
+                run_screen = app.screen
+                assert isinstance(run_screen, RunScreen | SweepScreen)
+                for tab in TABS if number % 3 == int(table) - 1 else ():
+                    await run_screen.action_show_pane(tab)
+                    faults += await look(pilot)
+                faults += await home(pilot)
+            faults += await look(pilot, *"sssssssss", "home", "D", "escape", "t", "escape", "y", "escape")
+        faults += await look(pilot, "1", "home", *["space"] * len(values), "c", "2", "3", "4", "1", "escape")
+        faults += await look(pilot, "n", "escape", "d", "escape", "v", "v")
     assert not faults
 
 
@@ -234,19 +188,25 @@ async def test_registry_that_cannot_be_read_is_told(save: SaveRoot) -> None:
         await until(pilot, lambda: "bbbb0002" in shown(app))
 
 
-@pytest.mark.parametrize("name", ["run.json", "user.json", "events.jsonl", "output.log", "run.lock", "system.jsonl"])
-async def test_run_folder_without_rights(save: SaveRoot, name: str) -> None:
+async def test_run_folder_without_rights(save: SaveRoot) -> None:
     """A folder in a file's place cannot be read by anybody, root included."""
-    for run_id in ("aaaa0001", "bbbb0002"):
-        folder = save.teacher(run_id, status="running", host=this_host())
+    names = ("run.json", "user.json", "events.jsonl", "output.log", "run.lock", "system.jsonl")
+    for number, name in enumerate(names):
+        folder = save.teacher(f"aaaa000{number}", status="running", host=this_host())
         (folder.path / name).unlink(missing_ok=True)
         (folder.path / name).mkdir()
     save.teacher("cccc0003")
     app = BkdApp(save.path)
     async with app.run_test(size=(120, 40)) as pilot:
-        faults = await look(pilot, "home", "enter", "o", "escape", "down", "enter", "escape", "D", "escape")
-        faults += await look(pilot, "home", "space", "space", "space", "c", "2", "3", "4", "escape", "x", "r")
-        assert {"aaaa0001", "bbbb0002", "cccc0003"} <= set(re.findall(r"[abc]{4}000\d", shown(app)))
+        faults = await look(pilot, "i")
+        for number in range(len(names)):
+            app.home.select(f"aaaa000{number}")
+            faults += await look(pilot, "enter", "o", "tab", "escape", "D", "escape")
+            faults += await home(pilot)
+        faults += await look(pilot, "home", *["space"] * 7, "c", "2", "3", "4", "escape", "x", "escape", "r", "escape")
+        assert {f"aaaa000{number}" for number in range(6)} | {"cccc0003"} <= set(
+            re.findall(r"[abc]{4}000\d", shown(app))
+        )
     assert not faults
 
 
@@ -268,7 +228,8 @@ async def test_every_screen_bears_a_tiny_terminal(save: SaveRoot) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         for key in keys:
             faults += await look(pilot, key) if key else []
-            for size in ((20, 5), (1, 1), (120, 40)):
+            for size in ((20, 5), (1, 1)):
                 await pilot.resize_terminal(*size)
                 faults += await look(pilot)
+            await pilot.resize_terminal(120, 40)
     assert not faults

@@ -33,6 +33,33 @@ def history_of(records, part=1000):
     return history
 
 
+ODD = (-1, -(2**63), 2**63, 2**64 - 1, 1.5, 1e308, -1e308, "12", "", None, True, [1], {"a": 1}, float("nan"))
+
+
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+@pytest.mark.parametrize("field", ["step", "epoch", "t", "kind", "train/loss", "lr", "time/images_per_s"])
+def test_a_record_that_is_none_changes_no_other(field, odd):
+    """Whatever stands in a field, in a step's record, an epoch's, or the first or last one of the file."""
+    good = [step(n, train_loss=1 / n) for n in range(1, 20)]
+    epoch = {"t": CREATED + 20, "kind": "epoch", "step": 20, "epoch": 1, "val/acc": 0.5}
+    bad = [good[4] | {field: odd}, epoch | {field: odd}]
+    for records in ([*bad, *good, epoch], [*good[:9], *bad, *good[9:], epoch], [*good, epoch, *bad]):
+        for part in (1, 1000):
+            history = history_of(records, part)
+            assert 0 <= history.step <= 20
+            assert 0 <= history.epoch <= 1
+            assert 0 <= history.share(3) <= 1
+            assert history.share(-3) == 0
+            assert (history.eta_s(3) or 0) >= 0
+            assert history.time_s is None or 0 < history.time_s < 1e12
+            for trace in history.curves.values():
+                for axis in ("step", "time", "epoch"):
+                    x = trace.positions(axis)
+                    assert np.isfinite(x[np.arange(len(x))]).all()
+                    assert (np.diff(x[np.arange(len(x))]) >= 0).all()
+                    assert len(x) == 0 or (field, odd) == ("t", 1.5) or (x.ends[0] > -2 and x.ends[1] < 1e6)
+
+
 def points(history, key, kind="step"):
     trace = history.curves[kind, key]
     x = trace.positions("step")

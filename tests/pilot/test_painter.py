@@ -1,9 +1,13 @@
 """The painter: what it sends brings a terminal to the picture that was asked for, whatever was there before."""
 
 import random
+import re
 
 import pyte
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import get_character_cell_size
 from rich.color import ColorSystem
 from rich.segment import Segment
 from rich.style import Style
@@ -112,6 +116,36 @@ def test_background_is_erased_with_only_where_terminals_do_so(term: str, erases:
 def test_control_characters_never_reach_the_terminal() -> None:
     sent = painter(None).paint(line("a\x1b]0;title\x07b\x9b31m"), SIZE)
     assert "a]0;titleb31m" in sent
+
+
+@pytest.mark.parametrize("plane", range(17))
+def test_nothing_unprintable_reaches_the_terminal(plane: int) -> None:
+    """Every character there is, after one that it might join."""
+    for first in range(plane << 16, plane + 1 << 16, 1 << 10):
+        text = "".join("a" + chr(code) for code in range(first, first + (1 << 10)))
+        size = Size(3 << 10, 1)
+        sent = painter(None).paint(LayoutUpdate([[Strip([Segment(text)])]], Region(0, 0, *size)), size)
+        assert re.sub(r"\x1b\[\d*(;\d+)*[mHJKG]", "", sent).isprintable()
+
+
+ODD = st.text(
+    st.characters() | st.sampled_from("\u200b\u200d\u202e\u2066\u061c\ufeff\u00ad\u3000\u00a0\x1b\x9b\x07漢e\u0301")
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(ODD, min_size=1, max_size=4))
+def test_odd_texts_move_nothing_else_and_steer_nothing(texts: list[str]) -> None:
+    one, shown = painter(None), Shown()
+    for text in texts:
+        segments = [Segment("<"), Segment(text), Segment("|" * SIZE.width)]
+        shown.stream.feed(one.paint(LayoutUpdate([[Strip(segments)]], Region(0, 3, SIZE.width, 1)), SIZE))
+        at = 1 + sum(map(get_character_cell_size, text))
+        assert [row.strip() for row in shown.screen.display[:3] + shown.screen.display[4:]] == [""] * (SIZE.height - 1)
+        row = shown.screen.buffer[3]
+        assert row[0].data == "<"
+        assert {row[x].data for x in range(at, SIZE.width)} <= {"|"}
+        assert all(row[x].data.isprintable() for x in range(SIZE.width))
 
 
 def test_no_colours_leave_attributes() -> None:
