@@ -10,7 +10,7 @@ KEYS = (
     Key("enter", "open", "open_selected"), Key("n", "teacher", "new_teacher"), Key("d", "distil", "distil"),
     Key("/", "filter", "filter"), Key("v", "tree/flat", "toggle_tree"), Key("x", "stop", "stop_run"),
     Key("r", "resume", "resume_run"), Key("s", "sort", "sort"), Key("space", "mark", "mark"),
-    Key("i", "info", "toggle_details"), Key("c", "compare", "compare"), Key("D", "delete", "delete_run"),
+    Key("i", "details", "toggle_details"), Key("c", "compare", "compare"), Key("D", "delete", "delete_run"),
     Key("t", "tags", "edit_tags"), Key("C", "columns", "choose_columns"), Key("V", "views", "choose_view"),
     Key("?", "help", "app.show_help"), Key("q", "quit", "app.quit"),
 )  # fmt: skip

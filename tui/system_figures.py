@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from bkd.chart import Series, Trace
 from bkd.chart_time import TIME
 from bkd.system import GIB_IN_MIB, Sample, describe_peaks, flat, gpus, peaks, size_text
-from bkd.text import clean, count, fit, number, percent
+from bkd.text import cell_width, clean, count, fit, number, percent
 from tui.messages import Row
 
 _NAMES = {
@@ -17,7 +17,7 @@ _NAMES = {
     "commit": "git commit", "torch": "torch", "python": "Python", "platform": "platform",
 }  # fmt: skip
 _GIB = 1 / GIB_IN_MIB
-LABEL_CELLS, COLUMN_CELLS = 22, 76
+LABEL_CELLS, GAP_CELLS = 22, 3
 
 
 class Panel(NamedTuple):
@@ -155,8 +155,11 @@ def _figure(value: Any) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def in_columns(pairs: Sequence[tuple[str, str]], columns: int) -> list[str]:
-    """Return (name, value) pairs as lines, in columns that are read from top to bottom."""
+def in_columns(pairs: Sequence[tuple[str, str]], width: int) -> list[str]:
+    """Return (name, value) pairs as lines, in two columns from top to bottom where there is room."""
     cells = [f"{fit(name, LABEL_CELLS)}{value}" for name, value in pairs]
-    rows = -(-len(cells) // columns)
-    return ["".join(fit(cell, COLUMN_CELLS) for cell in cells[row::rows]).rstrip() for row in range(rows)]
+    rows = -(-len(cells) // 2)
+    left = max(map(cell_width, cells[:rows]), default=0) + GAP_CELLS
+    if left + max(map(cell_width, cells[rows:]), default=0) > width:
+        return cells
+    return ["".join(fit(cell, left) for cell in cells[row::rows]).rstrip() for row in range(rows)]

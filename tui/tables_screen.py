@@ -273,4 +273,6 @@ class TablesScreen(ManyActions):
 
     def say_left_out(self) -> None:
         """Say what the columns hold that do not fit."""
-        self.query_one("#left-out", Line).say(self.left_out_text(), resizes=True)
+        line, text = self.query_one("#left-out", Line), self.left_out_text()
+        line.set_class(bool(text), "-shown")
+        line.say(text, resizes=True)

@@ -6,6 +6,7 @@ taken from there. What is seen is what the app sent; only pauses are shortened.
 """
 
 import argparse
+import re
 import shutil
 import subprocess
 import sys
@@ -29,9 +30,16 @@ EVERY_S = 0.3  # at most one frame in this time
 LIVE_EVERY_S = 1.0  # while curves grow
 LONGEST_PAUSE_S = 2.5
 WAIT_S = 60.0
-ENTER, TAB, ESCAPE, DOWN, CTRL_S = b"\r", b"\t", b"\x1b", b"\x1b[B", b"\x13"
-SETTINGS = (("--epochs", "40"), ("--trial", "4"), ("--bnn-samples", "4"), ("--learning-rate", "0.003"))
-"""Those of the demo's students, once more: a fourth repetition."""
+ENTER, TAB, ESCAPE, DOWN, CTRL_S, CTRL_T = b"\r", b"\t", b"\x1b", b"\x1b[B", b"\x13", b"\x14"
+LIVE_STEP = re.compile(r"\bstep [1-9]\d")
+TABS = (
+    "how well its confidence fits",
+    "its settings",
+    "where it came from",
+    "its machine",
+    "what happened",
+    "its output",
+)
 
 
 class Recording(Terminal):
@@ -82,15 +90,6 @@ class Recording(Terminal):
         self.press(keys)
         self.until(lambda: self.shows(text), WAIT_S)
 
-    def go_to(self, flag: str) -> None:
-        """Go to a field of a form, by the flag that its help names."""
-        for _ in range(40):
-            if self.shows(f"flag: {flag}"):
-                return
-            self.press(TAB)
-            self.quiet(0.25)
-        raise TimeoutError(f"The form has no field {flag}.")
-
 
 def play(app: Recording) -> None:
     """Act the session."""
@@ -101,40 +100,48 @@ def play(app: Recording) -> None:
 
 
 def open_home(app: Recording) -> None:
-    """See which teachers there are, and choose one."""
+    """See what there is: teachers, their students under them, curves beside them."""
     app.caption = "$ bkd tui"
     app.until(lambda: app.shows("Teachers 2"), WAIT_S)
-    app.quiet(2.0)
-    app.say("↓  the other teacher")
+    app.quiet(2.5)
+    app.say("↓  a student's curves, beside the tree of what came from what")
     app.press(DOWN)
-    app.quiet(2.0)
+    app.quiet(2.5)
+    app.say("/  filter by anything that was measured or set", 0.5)
+    app.press(b"/")
+    app.type("acc > 99%")
+    app.quiet(1.5)
+    app.press(ESCAPE)
+    app.quiet(0.5)
 
 
 def fill_form(app: Recording) -> None:
-    """Distil a student of the selected teacher."""
-    app.say("d  distil a student from it")
-    app.press_until(b"d", "flag: --student")
-    app.quiet(1.5)
-    app.say("enter  choose the student's network")
-    app.press_until(ENTER, "▲")
-    app.type("wrn_16_1\r")
-    app.until(lambda: app.shows("--student wrn_16_1"), WAIT_S)
-    for flag, text in SETTINGS:
-        app.go_to(flag)
-        app.say(f"{flag} {text}", 0.3)
-        app.type(text)
-        app.until(lambda shown=f"{flag} {text}": app.shows(shown), WAIT_S)
-    app.quiet(1.0)
+    """Distil a student of the first teacher, by a preset."""
+    app.say("d  distil a student from a teacher")
+    app.press(b"g")
+    app.press_until(b"d", "New student of a teacher")
+    app.quiet(2.0)
+    app.say("ctrl+t  a preset: what it sets is marked, the command is shown")
+    app.press_until(CTRL_T, "Quick look")
+    app.quiet(0.7)
+    app.press(DOWN)
+    app.quiet(0.4)
+    app.press(DOWN)
+    app.quiet(0.4)
+    app.press_until(ENTER, "--student wrn_16_1")
+    app.quiet(2.5)
     app.say("ctrl+s  launch it: it goes on without the app")
-    app.press_until(CTRL_S, "was launched")
-    app.quiet(1.5)
+    app.press_until(CTRL_S, "running")
 
 
 def watch_student(app: Recording) -> None:
-    """See its curves grow until it is done."""
-    app.say("enter  watch it live")
-    app.press(ENTER)
+    """See its curves grow until it is done, and what else there is to see of it."""
+    app.say("it is in the tree; its row and the panel follow it")
     app.every_s = LIVE_EVERY_S
+    app.until(lambda: LIVE_STEP.search("\n".join(app.lines)) is not None, WAIT_S)
+    app.quiet(4.0)
+    app.say("enter  its charts, live")
+    app.press(ENTER)
     app.until(lambda: app.lines[0].startswith(" ✓ done"), 3 * WAIT_S)
     app.every_s = EVERY_S
     app.quiet(2.0)
@@ -145,6 +152,10 @@ def watch_student(app: Recording) -> None:
     app.quiet(2.0)
     app.press(ESCAPE)
     app.quiet(0.5)
+    for name in TABS:
+        app.say(f"tab  {name}", 0.2)
+        app.press(TAB)
+        app.quiet(2.0)
     app.press_until(ESCAPE, "Teachers 2")
 
 
@@ -153,7 +164,8 @@ def compare_students(app: Recording) -> None:
     app.say("2  the students; space  mark them")
     app.press(b"2g")
     app.quiet(1.0)
-    for _ in range(7):
+    app.press(DOWN)
+    for _ in range(6):
         app.press(b" ")
         app.quiet(0.35)
     app.say("c  compare: means of repetitions with 95 % bands")

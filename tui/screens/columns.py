@@ -18,7 +18,7 @@ from tui.column_choice import FIXED, chosen_columns
 from tui.widgets.columns import Column, place
 from tui.widgets.line import Line
 
-HINT = "space on/off   K J or shift+up/down move   r the usual ones   enter keeps   esc cancels"
+HINT = "space on/off   K J move   r the usual ones   enter keeps   esc cancels"
 ON, OFF = "▪", " "
 
 

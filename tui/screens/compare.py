@@ -38,16 +38,16 @@ _GROUPS = Key("b", "runs/means", "toggle_groups")
 _SCROLL = Key("← ↑ ↓ →", "scroll", "scroll_pane")
 KEYS = {
     "curves": (
-        Key("1-4", "views", "next_pane(1)"), _GROUPS, Key("[ ]", "metric", "next_metric(1)"),
+        Key("1-4", "tabs", "next_pane(1)"), _GROUPS, Key("[ ]", "metric", "next_metric(1)"),
         Key("y", "choose metric", "choose_metric"), Key("c", "crosshair", "chart('crosshair')"),
         Key("l", "log axis", "chart('log')"), Key("m", "smooth", "chart('smooth')"), *_BAR_END,
     ),
-    "differences": (Key("1-4", "views", "next_pane(1)"), _GROUPS, _SCROLL, *_BAR_END),
+    "differences": (Key("1-4", "tabs", "next_pane(1)"), _GROUPS, _SCROLL, *_BAR_END),
     "settings": (
-        Key("1-4", "views", "next_pane(1)"), _GROUPS, Key("a", "what agrees", "toggle_agreements"), _SCROLL, *_BAR_END,
+        Key("1-4", "tabs", "next_pane(1)"), _GROUPS, Key("a", "what agrees", "toggle_agreements"), _SCROLL, *_BAR_END,
     ),
     "runs": (
-        Key("1-4", "views", "next_pane(1)"), Key("enter", "open", "table('open')"),
+        Key("1-4", "tabs", "next_pane(1)"), Key("enter", "open", "table('open')"),
         Key("s", "sort", "table('sort_next')"), *_BAR_END,
     ),
 }  # fmt: skip
@@ -58,8 +58,8 @@ class CompareScreen(RunActions):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(str(n), f"show({pane!r})", title, show=False) for n, (pane, title) in enumerate(PANES, start=1)),
-        Binding("tab", "next_pane(1)", "Next view", show=False),
-        Binding("shift+tab", "next_pane(-1)", "Previous view", show=False),
+        Binding("tab", "next_pane(1)", "Next tab", show=False),
+        Binding("shift+tab", "next_pane(-1)", "Previous tab", show=False),
         Binding("b", "toggle_groups", "Means of repetitions or single runs"),
         Binding("right_square_bracket", "next_metric(1)", "Next metric", key_display="]"),
         Binding("left_square_bracket", "next_metric(-1)", "Previous metric", key_display="["),

@@ -65,7 +65,7 @@ def help_table(screen: Screen[object]) -> Table:
     for number, group in enumerate(groups):
         if number:
             table.add_row()
-        table.add_row(Text(group.title, "bold underline"))
+        table.add_row(Text().append(group.title, "bold underline"))
         for keys, meaning in group.keys:
             table.add_row(Text(keys, "bold"), Text(meaning))
     table.add_row()

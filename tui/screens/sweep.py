@@ -25,8 +25,8 @@ from tui.widgets.pane import Pane
 from tui.widgets.run_table import RunTable
 
 SWEEP_KEYS = (
-    Key("enter", "open student", "open_selected"), Key("x", "stop sweep", "stop_run"),
-    Key("r", "resume sweep", "resume_run"), Key("s", "sort", "sort"), Key("o", "output", "toggle_log"),
+    Key("enter", "open", "open_selected"), Key("x", "stop", "stop_run"),
+    Key("r", "resume", "resume_run"), Key("s", "sort", "sort"), Key("o", "output", "toggle_log"),
     Key("t", "tags", "edit_tags"), Key("D", "delete", "delete_run"),
     Key("?", "help", "app.show_help"), Key("esc", "back", "back"),
 )  # fmt: skip

@@ -19,7 +19,7 @@ from tui.arrangement import BUILT_IN, Arrangement, View
 from tui.roles import ROLES
 from tui.widgets.line import Line
 
-HINT = "enter shows it   s saves the present one   D deletes a saved one   esc back"
+HINT = "enter shows it   s saves the present one   D deletes one   esc back"
 NAME_CELLS = 18
 TITLES = {role.name: role.title for role in ROLES}
 

@@ -27,7 +27,7 @@ class ConfigPane(LinesPane):
 
     KEYS: ClassVar[Sequence[Key]] = (
         Key("/", "filter", "pane('filter')"),
-        Key("ctrl+y", "copy command", "copy_command"),
+        Key("ctrl+y", "copy", "copy_command"),
     )
 
     def __init__(self, save: Path) -> None:

@@ -12,4 +12,4 @@ class LogTail(LogView):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, id="log")
-        self.border_title = path.name
+        self.border_title = "Output"

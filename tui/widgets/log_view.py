@@ -33,8 +33,8 @@ class LogView(Widget, can_focus=True):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *MOVE_KEYS,
-        Binding("home,g", "top", "Beginning", show=False),
-        Binding("end,G", "follow", "End", show=False),
+        Binding("home,g", "top", "First", show=False),
+        Binding("end,G", "follow", "Last", show=False),
         Binding("f", "toggle_follow", "Follow the end, or stay", show=False),
         Binding("left,h", f"pan(-{PAN_CELLS})", "Left", show=False),
         Binding("right,l", f"pan({PAN_CELLS})", "Right", show=False),

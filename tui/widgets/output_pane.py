@@ -30,7 +30,7 @@ class OutputPane(Pane):
     KEYS: ClassVar[Sequence[Key]] = (
         Key("/", "search", "pane('search')"), Key("n N", "matches", "pane('match(1)')"),
         Key("f", "follow", "pane('toggle_follow')"), Key("w", "wrap", "pane('wrap')"),
-        Key("g", "beginning", "pane('top')"), Key("G", "end", "pane('follow')"),
+        Key("g", "first", "pane('top')"), Key("G", "last", "pane('follow')"),
     )  # fmt: skip
 
     def __init__(self, path: Path) -> None:

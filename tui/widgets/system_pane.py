@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import ClassVar
 
-from textual import on, work
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.message import Message
@@ -31,6 +31,7 @@ from tui.widgets.line import Line
 from tui.widgets.pane import Pane
 
 LOOK_EVERY_S = 1.0
+MARGIN_CELLS = 3  # beside the text: blanks and the scroll bar
 CANCELLED_S = 0.1
 
 
@@ -97,10 +98,14 @@ class SystemPane(Pane):
         """Show what the run ran on."""
         self._run = run
         pairs = list(environment_lines(run))
-        lines = in_columns(pairs, 2 if self.screen.has_class("-wide") else 1)
+        lines = in_columns(pairs, self.app.size.width - MARGIN_CELLS)
         text = "\n".join(["Ran on", *lines]) if pairs else "What it runs on is not known yet."
         self.query_one("#system-environment", Line).say(text, resizes=True)
         self._say_figures()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Arrange the environment by the width."""
+        self.show_run(self._run)
 
     def tick(self, history: History) -> None:
         """Say how old the last event and the last sample are."""
