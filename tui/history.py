@@ -78,7 +78,9 @@ class History:
         if not records:
             return
         began = self._began or 0.0
-        positions = np.array([[r["step"] for r in records], [(_time(r) or began) - began for r in records]], dtype=np.float64)
+        positions = np.array(
+            [[r["step"] for r in records], [(_time(r) or began) - began for r in records]], dtype=np.float64
+        )
         for trace in self._curves[kind].extend(records, positions):
             if self._steps_per_epoch:
                 trace.scale(EPOCH, STEP, 1 / self._steps_per_epoch)

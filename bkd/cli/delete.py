@@ -15,7 +15,12 @@ from bkd.text import clean, percent
 
 def delete(
     ref: RunRef,
-    force: Annotated[bool, typer.Option("--force", help="Also a teacher that students came from, or a run that may be running on another machine.")] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Also a teacher that students came from, or a run that may be running on another machine."
+        ),
+    ] = False,
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")] = False,
     as_json: Json = False,
     save: Save = None,
