@@ -163,7 +163,7 @@ class _Walk:
         return [Part(title, tuple(parts[title])) for title in titles]
 
     def _told(self, run: Run) -> "_Told":
-        identity = {(IDENTITY_PART, name): run.get(name) for name in _IDENTITY}
+        identity = {(IDENTITY_PART, name): _none_if_empty(run.get(name)) for name in _IDENTITY}
         if not run.get("spec"):
             return _Told({key: value for key, value in identity.items() if value is not None}, is_whole=False)
         known, spec = headings(), self._spec(run)
@@ -241,6 +241,10 @@ def _frozen(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return tuple(map(_frozen, value))
     return tuple(sorted((key, _frozen(v)) for key, v in value.items())) if isinstance(value, dict) else value
+
+
+def _none_if_empty(value: Any) -> Any:
+    return None if value == [] else value
 
 
 def ids_of(column: Column) -> list[str]:

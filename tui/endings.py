@@ -69,6 +69,7 @@ def ending_text(rows: Sequence[Row]) -> str:
 def _one(row: Row) -> str:
     name, status = clean(str(row.get("name"))), row.get("status")
     if status != Status.DONE:
-        return f"{name} is lost: its process is gone." if status == Status.LOST else f"{name} has failed."
+        lost = f"{name} is lost: its process is gone. r resumes it."
+        return lost if status == Status.LOST else f"{name} has failed; its view tells why."
     accuracy = metric("acc")(row)
     return f"{name} is done." if accuracy is None else f"{name} is done, acc {percent(accuracy)}."

@@ -19,7 +19,8 @@ TITLES = {
     "LaunchScreen": "Form", "FollowScreen": "Run", "ChartView": "Chart", "ChartPointer": "Chart", "RunTable": "Table",
     "MarkTable": "Table", "TreeTable": "Table", "CompareTable": "Table", "FilterBar": "Filter", "LogTail": "Output",
     "TablesScreen": "Tables", "LogView": "Output", "OutputPane": "Output", "LinesView": "Lines", "LinesPane": "Lines",
-    "FilterLine": "Filter", "PaneScreen": "Run",
+    "FilterLine": "Filter", "PaneScreen": "Run", "FormScreen": "Form", "ReliabilityPane": "Reliability",
+    "ReliabilityView": "Reliability",
 }  # fmt: skip
 """Headings of keys by the class that binds them; other classes are named after themselves."""
 

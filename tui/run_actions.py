@@ -12,6 +12,7 @@ from tui.messages import Row
 from tui.run_columns import is_sweep
 
 if TYPE_CHECKING:
+    from bkd.paths import RunFolder
     from bkd.store import Store
     from tui.app import BkdApp
 
@@ -49,8 +50,7 @@ class RunActions(HeldScreen[None]):
         def resume() -> str:
             from bkd.actions import resume as resume_run
 
-            resume_run(self.store, run["id"])
-            return f"{run['id']} goes on from its last checkpoint."
+            return resumed_text(run, resume_run(self.store, run["id"]))
 
         self.run_task(resume)
 
@@ -158,6 +158,15 @@ class RunActions(HeldScreen[None]):
         if run is None:
             self.notify("No run is selected.", severity="warning")
         return run
+
+
+def resumed_text(run: Row, folder: RunFolder) -> str:
+    """Return from where a run goes on that was resumed."""
+    if is_sweep(run):
+        return f"{run['id']} goes on with the students that are not done."
+    if any(folder.checkpoints.glob("*")):
+        return f"{run['id']} goes on from its last checkpoint."
+    return f"{run['id']} starts again: it has no checkpoint yet."
 
 
 def deletion_text(run: Row, heirs: Sequence[Row]) -> str:

@@ -12,6 +12,9 @@ from bkd.text import age_text, duration, forecast, number, percent
 from tui.widgets.columns import Column, Row
 from tui.widgets.status import is_going_on, status_text, status_tone, status_word
 
+FIGURE_CELLS = 6
+"""Cells of a column of figures."""
+
 
 def metric(name: str) -> Callable[[Row], float | None]:
     """Return a function that gives a row's test value of a metric, else its validation value."""
@@ -104,6 +107,16 @@ def step_text(step: int | None) -> str:
     return f"{step:,}" if step < 1e6 else f"{step / 1e6:.2f}M" if step < 1e9 else f"{step:.0e}"
 
 
+def short_number(x: float | None) -> str:
+    """Return a number in at most six cells, with as many of four significant digits as they hold: "0.0985"."""
+    text = number(x)
+    for digits in (3, 2, 1) if x is not None else ():
+        if len(text) <= FIGURE_CELLS:
+            break
+        text = f"{x:.{digits}g}"
+    return text
+
+
 def _muted(row: Row) -> str:
     return "muted"
 
@@ -131,12 +144,12 @@ _ACC = Column("Acc", metric("acc"), 7, show=percent, align="right", priority=1)
 _CURVE = Column("Curve", live("curve"), 8, show=lambda curve: curve or "", priority=4)
 _ETA = Column("ETA", eta, 7, show=forecast, align="right", priority=4)
 _STEP = Column("Step", live("step"), 7, show=step_text, align="right", priority=6)
-_LOSS = Column("Loss", live("loss"), 6, show=number, align="right", priority=5)
+_LOSS = Column("Loss", live("loss"), FIGURE_CELLS, show=short_number, align="right", priority=5)
 _SEEN = Column("Seen", seen, 4, show=age_text, align="right", priority=6)
 _LIVE = (_CURVE, _ETA, _STEP, _LOSS, _SEEN)
 _TAIL = (
     Column("ECE", metric("ece"), 6, show=partial(percent, digits=1), align="right", priority=5),
-    Column("NLL", metric("nll"), 6, show=number, align="right", priority=7),
+    Column("NLL", metric("nll"), FIGURE_CELLS, show=short_number, align="right", priority=7),
 )
 _ABOUT = (
     Column("Took", took, 7, show=duration, align="right", priority=9, tone=_muted),
@@ -159,7 +172,7 @@ STUDENTS = (
     Column("T arch", "arch", 11, priority=7),
     Column("Dataset", "dataset", 13, priority=8),
     _EPOCH, *_LIVE, _ACC, *_TAIL,
-    Column("R", noise_ratio, 6, show=number, align="right", priority=5),
+    Column("R", noise_ratio, FIGURE_CELLS, show=short_number, align="right", priority=5),
     *_ABOUT,
 )  # fmt: skip
 
@@ -185,7 +198,7 @@ SWEEP_STUDENTS = (
     Column("S", setting("bnn_samples"), 3, align="right", priority=5),
     Column("Few", setting("fewshot_percent"), 5, show=_few, align="right", priority=3),
     _EPOCH, _ACC, *_TAIL,
-    Column("R", noise_ratio, 6, show=number, align="right", priority=5),
+    Column("R", noise_ratio, FIGURE_CELLS, show=short_number, align="right", priority=5),
 )  # fmt: skip
 
 PICKED = (

@@ -11,16 +11,15 @@ from bkd.paths import RunFolder
 from bkd.runfile import Status
 from bkd.text import clean
 from tui.messages import Row
+from tui.run_columns import is_sweep
 
 END_LINES = 3
 """Last lines of a failed run's output that are shown."""
 
 GONE, CLOSED = "unknown (its folder is gone)", "unknown (cannot be read)"
-_ADVICE = {
-    Status.FAILED: "r resumes it from its last checkpoint, o shows what it printed.",
-    Status.LOST: "No process holds it any more: it was killed, or its machine went down. "
-    "r resumes it from its last checkpoint, o shows what it printed.",
-}  # fmt: skip
+_LOST = "No process holds it any more: it was killed, or its machine went down. "
+_RESUMES = "r resumes it, y opens the form with its settings, o shows what it printed."
+_SWEEP_RESUMES = "r goes on with the students that are not done, o shows what it printed."
 
 
 def unreadable(run: Row, folder: RunFolder, error: StorageError) -> Row:
@@ -45,11 +44,11 @@ def fault_text(run: Row, end: Sequence[str]) -> Text:
         run: run.json.
         end: The last lines of its output, harmless text.
     """
-    status = str(run.get("status"))
-    parts = [] if run.get("message") is None else [(clean(str(run["message"])), "")]
+    status, message = run.get("status"), "" if run.get("message") is None else clean(str(run["message"]))
+    parts = [(message, "")] if message else []
     if status == Status.FAILED:
-        parts += [(f"│ {line}", "dim") for line in end[-END_LINES:]]
-    advice = next((text for known, text in _ADVICE.items() if status == known), "")
-    if advice:
-        parts.append((advice, "bold"))
+        parts += [(f"│ {line}", "dim") for line in end[-END_LINES:] if line.strip() not in message]
+    if status in (Status.FAILED, Status.LOST):
+        advice = _SWEEP_RESUMES if is_sweep(run) else _RESUMES
+        parts.append((_LOST + advice if status == Status.LOST else advice, "bold"))
     return Text("\n").join(Text(text, style) for text, style in parts)

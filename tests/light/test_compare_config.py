@@ -201,3 +201,9 @@ def test_every_setting_stands_under_a_heading_of_the_models(spec):
     for name in spec.model_fields:
         fields = [model.model_fields[name] for model in MODELS if name in model.model_fields]
         assert headings()[name] in {field.json_schema_extra["group"] for field in fields}
+
+
+def test_no_members_are_as_good_as_none():
+    teacher = run("t1")
+    found = level([[teacher | {"members": None}], [student("s1", teacher, members=[])]], teacher)
+    assert "members" not in {setting.name for part in found.different for setting in part.settings}

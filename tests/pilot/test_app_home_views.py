@@ -209,3 +209,15 @@ async def test_nonsense_in_the_memory_is_passed_over(save: SaveRoot) -> None:
         assert [view.name for view in home(app).arrangement.views()] == ["x"]
         home(app).action_show_view("x")
         await until(pilot, lambda: len(app._notifications) > 0, "a filter that does not parse is told")
+
+
+@pytest.mark.parametrize("key", ["C", "V"])
+async def test_keys_of_a_list_are_one_line_on_a_small_terminal(save: SaveRoot, key: str) -> None:
+    save.teacher("aaaa0001")
+    app = BkdApp(save.path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: bool(home(app).rows))
+        await pilot.press(key)
+        await until(pilot, lambda: isinstance(app.screen, ColumnsScreen | ViewsScreen))
+        await pilot.pause()
+        assert app.screen.query_one(".hint").size.height == 1

@@ -14,6 +14,8 @@ from bkd.specs import DistillSpec
 from tui.budget import PaintBudget
 from tui.form_fields import FormField, faults_of, fields_of, short_fault
 from tui.history import History
+from tui.run_columns import short_number
+from tui.screens.home import at_work_text
 
 
 def test_command_reads_back_as_the_same_values() -> None:
@@ -130,3 +132,20 @@ def test_budget_refills_with_time() -> None:
 def test_tui_without_a_terminal_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["tui"]) == 2
     assert "bkd list" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "-"), (0.0985, "0.0985"), (0.02634, "0.0263"), (0.001234, "0.0012"), (1.234e-5, "1e-05"),
+        (-0.12345, "-0.123"), (12345.6, "12346"), (1531461.0, "2e+06"), (float("inf"), "inf"), (float("nan"), "nan"),
+    ],
+)  # fmt: skip
+def test_figure_of_a_table_is_rounded_not_cut(value: float | None, text: str) -> None:
+    assert short_number(value) == text
+
+
+def test_runs_that_wait_do_not_count_as_running() -> None:
+    assert at_work_text({}) == ""
+    assert at_work_text({"running": 2, "queued": 1}) == "● 2 running, 1 queued"
+    assert at_work_text({"queued": 1}) == "○ 1 queued"

@@ -18,6 +18,8 @@ from bkd.paths import RunFolder
 from bkd.runfile import read_run, this_host, write_run
 from bkd.specs import DistillSpec, dump, make_spec
 from tui.app import BkdApp
+from tui.run_actions import resumed_text
+from tui.run_faults import fault_text
 from tui.screens.run import RunScreen
 from tui.screens.sweep import SweepScreen
 from tui.widgets.chart_view import ChartView
@@ -316,6 +318,25 @@ async def test_without_samples_there_are_no_empty_charts(save: SaveRoot) -> None
         assert not any(chart.display for chart in view(app).pane.query("SystemCharts"))
 
 
+@SIZES
+@pytest.mark.parametrize("tab", ["Config", "Events"])
+async def test_no_line_goes_under_the_scrollbar(save: SaveRoot, tab: str, size: tuple[int, int]) -> None:
+    spec = dump(make_spec(load_kind("bayesian").spec, {"dataset": "digits", "arch": "wrn_16_1", "epochs": 20}))
+    folder = save.teacher("aaaa0001", kind="Bayesian", spec=spec)
+    message = " ".join(f"{'x' * (n % 5 + 1)}" for n in range(400))
+    append(folder.events, [{"t": CREATED + n, "kind": "log", "message": message[n:]} for n in range(50)])
+    app = BkdApp(save.path)
+    async with app.run_test(size=size) as pilot:
+        await opened(pilot, app, tab)
+        lines = view(app).pane.query_one(LinesView)
+        await until(pilot, lambda: len(lines.lines) > size[1] and lines.max_scroll_y > 0)
+        lines.scroll_home(animate=False)
+        await pilot.pause()
+        shown = "\n".join(painted(app))
+        for line in text(app).splitlines()[: lines.size.height]:
+            assert line.rstrip() in shown
+
+
 # ---- events
 
 
@@ -489,8 +510,34 @@ async def test_failed_run_shows_its_last_lines_and_what_to_do(save: SaveRoot, si
         await until(pilot, lambda: "│ TorchError: four" in said(app, "run-message"))
         assert said(app, "run-message").splitlines() == [
             "out of memory", "│ two", "│ three", "│ TorchError: four",
-            "r resumes it from its last checkpoint, o shows what it printed.",
+            "r resumes it, y opens the form with its settings, o shows what it printed.",
         ]  # fmt: skip
+
+
+async def test_failure_is_told_once(save: SaveRoot) -> None:
+    fault = "train_limit must be from 10 to 1293, got 4. Leave it out to train on all of them."
+    folder = save.teacher("aaaa0001", status="failed", message=f"{fault} The log is output.log.")
+    folder.log.write_bytes(f"reads the images\n{fault}\n".encode())
+    app = BkdApp(save.path)
+    async with app.run_test(size=(180, 50)) as pilot:
+        await opened(pilot, app, "Charts")
+        await until(pilot, lambda: "│ reads the images" in said(app, "run-message"))
+        assert said(app, "run-message").count("got 4") == 1
+
+
+def test_failed_sweep_is_told_how_it_goes_on(save: SaveRoot) -> None:
+    save.teacher("aaaa0001")
+    sweep = save.sweep("eeee0001", "aaaa0001", [None, None], status="failed", message="1 student of 2 not done.")
+    run = read_run(sweep)
+    assert "r goes on with the students that are not done" in fault_text(run, ()).plain
+    assert resumed_text(run, sweep) == "eeee0001 goes on with the students that are not done."
+
+
+def test_resumed_run_is_told_from_where_it_goes_on(save: SaveRoot) -> None:
+    folder = save.teacher("aaaa0001", status="failed")
+    assert resumed_text(read_run(folder), folder) == "aaaa0001 starts again: it has no checkpoint yet."
+    (folder.checkpoints / "000000042").mkdir(parents=True)
+    assert resumed_text(read_run(folder), folder) == "aaaa0001 goes on from its last checkpoint."
 
 
 async def test_vanished_folder_is_told_and_comes_back(save: SaveRoot) -> None:

@@ -179,8 +179,11 @@ async def test_a_run_that_goes_on_grows_and_ends(save: SaveRoot) -> None:
     app = BkdApp(save.path)
     async with app.run_test(size=(120, 40)) as pilot:
         screen = await compare(pilot, ["aaaa0001", "bbbb0002"])
-        await until(pilot, lambda: "1 running" in summary(screen))
+        await until(pilot, lambda: summary(screen) == "● 1 running   2 runs in 2 groups")
         assert "B bbbb0002 running" in marks(screen)
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: summary(screen) == "● 1 running")
+        await pilot.resize_terminal(120, 40)
         assert list(screen.chart.series[1].y) == [0.1, 0.2]
         append(folder.events, epochs(0.1, 0.2, 0.3)[2:])
         await until(pilot, lambda: list(screen.chart.series[1].y) == [0.1, 0.2, 0.3])

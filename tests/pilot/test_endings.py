@@ -60,8 +60,8 @@ def test_a_resumed_run_ends_again() -> None:
 def test_sentences() -> None:
     assert ending_text([run("a", "done", metrics={"test/acc": 0.982})]) == "wrn_a is done, acc 98.20%."
     assert ending_text([run("a", "done")]) == "wrn_a is done."
-    assert ending_text([run("a\x1b[31m", "failed")]) == "wrn_a has failed."
-    assert ending_text([run("a", "lost")]) == "wrn_a is lost: its process is gone."
+    assert ending_text([run("a\x1b[31m", "failed")]) == "wrn_a has failed; its view tells why."
+    assert ending_text([run("a", "lost")]) == "wrn_a is lost: its process is gone. r resumes it."
     several = [run("a", "done"), run("b", "done"), run("c", "failed")]
     assert ending_text(several) == "3 runs ended: 2 done and 1 failed. Not done: wrn_c."
     many = [run(str(n), "failed") for n in range(9)]

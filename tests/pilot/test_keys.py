@@ -1,13 +1,20 @@
 """Keys, on every screen: help lists each, the palette offers what there is, none means two things."""
 
+import pkgutil
+import re
+from importlib import import_module
+
 import pytest
 from pilot_save import SaveRoot, until
 from pilot_screens import OPENERS, fill
 from textual.actions import parse
+from textual.app import App
 from textual.dom import DOMNode
+from textual.screen import ModalScreen
 
+import tui
 from tui.app import APP_COMMANDS, BkdApp
-from tui.keys import bindings_of, commands_of, key_groups, key_of, shown_key
+from tui.keys import TITLES, bindings_of, commands_of, key_groups, key_of, shown_key
 from tui.screens.help import HelpScreen
 from tui.screens.home import HomeScreen
 from tui.widgets.chart_view import ChartView
@@ -53,6 +60,13 @@ async def test_every_command_is_an_action_with_its_key(save: SaveRoot, name: str
         assert len(set(actions)) == len(actions)
         for _, binding in bindings_of(app.screen):
             assert binding.action.startswith("app.") or binding.action in actions, binding
+
+
+def test_headings_of_keys_are_words() -> None:
+    modules = [import_module(module.name) for module in pkgutil.walk_packages(tui.__path__, "tui.")]
+    classes = [c for module in modules for c in vars(module).values() if isinstance(c, type) and "BINDINGS" in vars(c)]
+    named = {c.__name__ for c in classes if c.__module__.startswith("tui.") and not issubclass(c, ModalScreen | App)}
+    assert {TITLES.get(name, name) for name in named if re.search("[a-z][A-Z]", TITLES.get(name, name))} == set()
 
 
 def has_action(app: BkdApp, screen: DOMNode, action: str) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events, on, work
@@ -12,7 +13,7 @@ from textual.containers import Horizontal
 from textual.worker import get_current_worker
 
 from bkd.errors import StorageError
-from bkd.runfile import UNFINISHED
+from bkd.runfile import UNFINISHED, Status
 from bkd.store import Store
 from bkd.text import clean
 from tui.arrangement import Arrangement
@@ -30,6 +31,7 @@ from tui.widgets.live_feed import LiveFeed
 from tui.widgets.mark_table import MARK
 from tui.widgets.run_table import RunTable
 from tui.widgets.run_tables import RunTables
+from tui.widgets.status import GLYPHS
 from tui.widgets.table_tabs import TableTabs
 
 if TYPE_CHECKING:
@@ -64,7 +66,7 @@ class HomeScreen(TablesScreen):
         super().__init__()
         self.store = store
         self._watch = RowWatch(store)
-        self._at_work = 0
+        self._at_work = Counter[str]()
         self._wanted: str | None = None  # a run that was launched and is to be selected once it is listed
 
     def compose(self) -> ComposeResult:
@@ -139,7 +141,7 @@ class HomeScreen(TablesScreen):
         self.table.show_live(event.figures)
 
     def _show_rows(self, rows: Sequence[Row]) -> None:
-        self._at_work = sum(row.get("status") in UNFINISHED for row in rows)
+        self._at_work = Counter(str(row.get("status")) for row in rows if row.get("status") in UNFINISHED)
         self.set_class(not rows, "-first-run")
         if self.query_one(FirstRun).is_wanted(not rows):
             self.table.focus()
@@ -150,7 +152,11 @@ class HomeScreen(TablesScreen):
     def say_summary(self) -> None:
         """Say how many runs are at work, how many are marked, what is filtered, and where."""
         text = summary_text(
-            self._at_work, len(self.marked), self.filter_text(), self.left_out_note(), str(self.store.root)
+            at_work_text(self._at_work),
+            len(self.marked),
+            self.filter_text(),
+            self.left_out_note(),
+            str(self.store.root),
         )
         self.query_one("#summary", Line).say(text)
 
@@ -249,9 +255,15 @@ class HomeScreen(TablesScreen):
             self.look_now()
 
 
-def summary_text(at_work: int, marked: int, filter_text: str, left_out: str, root: str) -> str:
+def at_work_text(counts: Mapping[str, int]) -> str:
+    """Return how many runs go on, by status: "● 2 running, 1 queued", "○ 1 queued"; "" for none."""
+    parts = [f"{counts[status]} {status}" for status in (Status.RUNNING, Status.QUEUED) if counts.get(status)]
+    return f"{GLYPHS['running' if counts.get(Status.RUNNING) else 'queued']} {', '.join(parts)}" if parts else ""
+
+
+def summary_text(at_work: str, marked: int, filter_text: str, left_out: str, root: str) -> str:
     """Return what stands right of the tables' names: what is going on, and where."""
-    parts = [f"● {at_work} running"] if at_work else []
+    parts = [at_work] if at_work else []
     parts += [f"{MARK} {marked} marked"] if marked else []
     parts += [f"filter: {clean(filter_text)}"] if filter_text else []
     parts += [left_out] if left_out else []

@@ -10,7 +10,7 @@ from textual.containers import Horizontal
 from textual.message import Message
 
 from bkd.runfile import UNFINISHED
-from bkd.text import ago, clean, count
+from bkd.text import ago, cell_width, clean, count
 from tui.compare_sides import Comparison
 from tui.widgets.line import Line
 
@@ -35,6 +35,7 @@ class CompareTitle(Horizontal):
         """
         super().__init__()
         self._panes = panes
+        self._parts: Sequence[str] = ()
         self.newest_s: float | None = None
         """When the newest record of a run that goes on was written, Unix seconds; None if none goes on."""
 
@@ -57,19 +58,32 @@ class CompareTitle(Horizontal):
 
     def say(self, text: str) -> None:
         """Say something in place of what is compared."""
-        self.query_one("#compare-summary", Line).say(clean(text))
+        self._parts = [clean(text)]
+        self._say_parts()
 
     def say_compared(self, comparison: Comparison) -> None:
         """Say how many runs are compared, in how many groups, and how many of them go on."""
         runs, groups = comparison.compared.runs, comparison.by_group.groups
         running = sum(run.get("status") in UNFINISHED for run in runs)
-        head = f"● {running} running   " if running else ""
-        self.say(f"{head}{count(len(runs), 'run')} in {count(len(groups), 'group')}")
+        texts = [f"● {running} running"] if running else []
+        self._parts = [*texts, f"{count(len(runs), 'run')} in {count(len(groups), 'group')}"]
+        self._say_parts()
+
+    def on_resize(self) -> None:
+        """Say as much as there is room for."""
+        self.call_after_refresh(self._say_parts)
+
+    def _say_parts(self) -> None:
+        """Say the whole; where that would be cut, what goes on, or else how much is compared."""
+        line, whole = self.query_one("#compare-summary", Line), "   ".join(self._parts)
+        if self._parts:
+            line.say(whole if cell_width(whole) <= line.size.width else self._parts[0])
 
     def _say_age(self) -> None:
         age = "" if self.newest_s is None else ago(max(0.0, time.time() - self.newest_s))
         line = self.query_one("#compare-age", Line)
         line.display = bool(age)
+        self._say_parts()  # the age may have come or gone, and changed the room
         line.say(f"{age:>{AGE_CELLS}} ")  # filled here: alignment by style sends each blank part with its colours
 
 

@@ -42,7 +42,7 @@ class ConfigPane(LinesPane):
         asked = (run.get("spec"), self.size.width)
         if asked != self._shown and self.size.width:
             self._shown = asked
-            self.set_blocks(list(self._blocks_of(run, max(40, self.view.size.width))))
+            self.set_blocks(list(self._blocks_of(run, max(40, self.view.text_width))))
 
     def on_resize(self, event: events.Resize) -> None:
         """Fill the width."""

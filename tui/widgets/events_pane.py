@@ -64,7 +64,7 @@ class EventsPane(LinesPane):
         blocks: list[list[Pieces]] = []
         if event.left_out:
             blocks.append([[(f"{count(event.left_out, 'record')} before these", "muted")]])
-        blocks += [_lines(record, max(LEAST_CELLS, self.view.size.width)) for record in event.records]
+        blocks += [_lines(record, max(LEAST_CELLS, self.view.text_width)) for record in event.records]
         self.set_blocks(blocks or [[[("Nothing has happened yet.", "muted")]]])
         if self._read is None:
             self.view.call_after_refresh(self.view.scroll_end, animate=False)

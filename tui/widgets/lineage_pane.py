@@ -86,7 +86,7 @@ class LineagePane(Pane):
         view, is_first = self.query_one(LinesView), not self._relatives
         self._relatives = family(self._run, self._rows)
         left = max(cell_width(relative.branch) + cell_width(_head(relative)) for relative in self._relatives)
-        width = max(view.size.width, 40)
+        width = max(view.text_width, 40)
         left = min(left, width - STATUS_CELLS - ACCURACY_CELLS - 4)
         view.set_lines([_line(relative, left) for relative in self._relatives])
         if is_first:

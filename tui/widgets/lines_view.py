@@ -68,6 +68,11 @@ class LinesView(ScrollView, can_focus=True):
         """All lines without styles."""
         return "\n".join(map(plain, self._lines))
 
+    @property
+    def text_width(self) -> int:
+        """Cells of a line: what the scrollbar leaves, for which there is always room."""
+        return self.scrollable_content_region.width
+
     def set_lines(self, lines: Sequence[Pieces], *, follows: bool = False) -> None:
         """Replace the lines.
 
@@ -90,7 +95,7 @@ class LinesView(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Return a line in view."""
-        at, width, base = self.scroll_offset.y + y, self.size.width, self.rich_style
+        at, width, base = self.scroll_offset.y + y, self.text_width, self.rich_style
         line = self._lines[at] if at < len(self._lines) else ()
         if self._has_cursor and at == self.cursor and line:
             return Strip([Segment(fit(plain(line), width), self._style("cursor"))], width)
