@@ -135,7 +135,7 @@ async def test_vi_keys_move_in_tables_and_logs(save: SaveRoot) -> None:
         home = app.screen
         assert isinstance(home, HomeScreen)
         last = len(home.table.rows) - 1
-        for key, cursor in (("j", 1), ("k", 0), ("G", last), ("ctrl+u", 0), ("ctrl+d", last)):
+        for key, cursor in (("j", 1), ("k", 0), ("G", last), ("ctrl+u", 0), ("ctrl+d", last), ("g", 0)):
             await pilot.press(key)
             assert home.table.cursor == cursor, key
         await OPENERS["run"](pilot)
