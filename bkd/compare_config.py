@@ -141,7 +141,7 @@ class _Walk:
     def _below(self, path: tuple[str, ...], columns: tuple[Column, ...], depth: int) -> tuple[Level, ...]:
         found = [self._origins_of(column) for column in columns]
         slots = _slots([self._families(runs) for runs in found])
-        is_members = any(isinstance(run.get("members"), list) for column in columns for run in column)
+        is_members = any(run.get("members") for column in columns for run in column)
         deeper = (*path, "members" if is_members else "teachers")
         return tuple(self.level(deeper, _about(slot) if len(slots) > 1 else "", slot, depth + 1) for slot in slots)
 

@@ -170,7 +170,7 @@ def plan_teacher(spec: DataSpec, sources: Sequence[Run] = ()) -> Plan:
     name = run_name(_label(archs), spec.dataset, spec.trial, run_id)
     run = _run(spec, run_id, name, teacher_folder(spec.kind, _label(archs), name))
     run |= {"role": "teacher", "kind": spec.kind, "arch": "+".join(archs)}
-    if _source_field(spec) == "members":
+    if sources and _source_field(spec) == "members":
         run["members"] = _distinct(spec, sources)
     elif sources:
         run |= {"teacher": sources[0]["id"], "lineage": _lineage(sources[0])}

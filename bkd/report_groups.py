@@ -196,7 +196,7 @@ def _student(run: Run, teachers: Mapping[str, Run]) -> Student:
         num_samples=spec.get("bnn_samples") if _draws(run) else None,
         settings=_settings(spec, WHERE_AND_HOW | IDENTITY | LISTENING),
         teacher_settings=_recipe(known, teachers, measured) if known else None,
-        members=frozenset(origins_of(known) if known and isinstance(known.get("members"), list) else ()),
+        members=frozenset(origins_of(known) if known and known.get("members") else ()),
         images=(run.get("split") or {}).get("train"), metrics=run.get("metrics") or {},
         reliability=tuple(results.get("reliability") or ()),
     )  # fmt: skip
@@ -225,7 +225,7 @@ def _recipe(run: Run, teachers: Mapping[str, Run], measured: frozenset[str], dep
     """Return a teacher's settings and, under "base ...", those of the teachers that it was made from."""
     found = dict(_settings(run["spec"], WHERE_AND_HOW | IDENTITY | INHERITED | measured))
     origins = origins_of(run)
-    if isinstance(run.get("members"), list):
+    if run.get("members"):
         found["members"] = len(origins)
     bases = [teachers[origin] for origin in origins if origin in teachers]
     if bases and depth < _DEEPEST:
@@ -242,7 +242,7 @@ def _recipe(run: Run, teachers: Mapping[str, Run], measured: frozenset[str], dep
 def origins_of(run: Run) -> list[str]:
     """Return the ids of the teachers that a teacher was made from; none if it was trained from the data alone."""
     members = run.get("members")
-    if isinstance(members, list):
+    if members and isinstance(members, list):
         return [str(member) for member in members]
     teacher = run.get("teacher") or (run.get("lineage") or {}).get("teacher")
     return [str(teacher)] if teacher else []

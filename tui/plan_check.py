@@ -68,7 +68,9 @@ def _note(run: Mapping[str, Any], repeated: int) -> str:
     if not students:
         return f"Launches {repeated} runs, one after another; those that wait are queued." if repeated > 1 else ""
     groups = len({student["group"] for student in students})
-    together = ", all on the same batches" if groups == 1 else f", in {groups:,} groups, one after another"
+    together = ", all on the same batches" if groups == 1 else ", one after another"
+    if 1 < groups < len(students):
+        together = f", in {groups:,} groups, one after another; those of a group on the same batches"
     return f"Launches {count(len(students), 'student')}{together if len(students) > 1 else ''}."
 
 

@@ -115,6 +115,7 @@ def _follow(store: Store, folder: RunFolder, screen: Silent) -> None:
 
 def _interrupted(store: Store, run: dict[str, Any], is_owner: bool) -> int:
     if not is_owner:
+        warn(f"\n{run['id']} goes on without this command.")
         return 130
     warn(f"\nStopping {run['id']} after this step; Ctrl-C again leaves it running.")
     try:

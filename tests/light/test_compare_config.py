@@ -207,3 +207,9 @@ def test_no_members_are_as_good_as_none():
     teacher = run("t1")
     found = level([[teacher | {"members": None}], [student("s1", teacher, members=[])]], teacher)
     assert "members" not in {setting.name for part in found.different for setting in part.settings}
+
+
+def test_what_a_student_came_from_is_a_teacher_beside_a_teacher_of_no_members():
+    teacher, other = run("t1", members=[]), run("t2", members=[])
+    found = level([[student("s1", teacher)], [other]], teacher, other)
+    assert [below.title for below in found.below] == ["Teachers"]

@@ -99,6 +99,10 @@ def test_an_ensemble_takes_over_its_members_data_and_split(store: Store) -> None
     assert run["path"].startswith("teachers/Ensemble/wrn_16_1+resnet18/")
 
 
+def test_a_teacher_of_its_own_has_no_members(store: Store) -> None:
+    assert teacher(store)["members"] is None
+
+
 def test_an_ensemble_of_ensembles_names_each_architecture_once(store: Store) -> None:
     a, b, c = (teacher(store, arch=arch) for arch in ("wrn_16_1", "resnet18", "wrn_16_1"))
     inner = made(store, spec("Ensemble", members=[a["id"], b["id"]]), weights=False)

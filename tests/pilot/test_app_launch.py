@@ -37,6 +37,16 @@ async def test_form_has_every_field_of_the_spec(save: SaveRoot) -> None:
         assert shown == set(form(app).spec.model_fields)
 
 
+async def test_choice_of_the_kind_tells_in_full_what_is_open(save: SaveRoot) -> None:
+    app = BkdApp(save.path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("n")
+        form(app).query_one("#form-choice", Select).value = "Bayesian"
+        await until(pilot, lambda: bool(form(app).query("#field-vi")))
+        form(app).query_one("#form-choice", Select).focus()
+        await until(pilot, lambda: "p = mean of softmax(z_s / T) over draws" in said(app, "#field-help"))
+
+
 async def test_error_stands_beside_its_field_and_stops_the_launch(save: SaveRoot, launched: list[RunSpec]) -> None:
     app = BkdApp(save.path)
     async with app.run_test(size=(80, 24)) as pilot:

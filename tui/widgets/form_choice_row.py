@@ -34,8 +34,9 @@ class FormChoiceRow(Widget):
 
     @property
     def help(self) -> str:
-        """What can be chosen."""
-        return f"What is launched. Enter lists: {', '.join(self._forms.names)}."
+        """What is open, in full, and what else can be chosen."""
+        title = self._forms.load(str(self.query_one(Choice).value)).title
+        return f"{title.removesuffix('.')}.\nEnter lists: {', '.join(self._forms.names)}."
 
     def open(self) -> None:
         """Open the list."""
