@@ -14,7 +14,7 @@ FIXED = "Name"
 """Title of the column that is always shown."""
 
 SETTING = "set:"
-MOST_CELLS = 18  # of the heading of a metric
+MOST_CELLS = 18  # of the heading of a metric or setting
 
 _MORE = (
     Column("Id", "id", 8),
@@ -94,4 +94,4 @@ def metric_column(key: str) -> Column:
 def setting_column(title: str) -> Column:
     """Return the column of a setting, titled by its name after a prefix."""
     name = title.removeprefix(SETTING)
-    return Column(clean(title), setting(name), max(6, len(title) + 1), align="right", priority=9)
+    return Column(clean(title), setting(name), min(MOST_CELLS, max(6, len(title) + 1)), align="right", priority=9)

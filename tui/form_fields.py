@@ -17,7 +17,7 @@ from bkd.catalog import ARCHITECTURES, DATASETS, NETWORK_FIELDS, SPLIT_FIELDS
 from bkd.command_line import value_text
 from bkd.spec_faults import explain, range_of
 from bkd.specs import DerivedSpec, RunSpec
-from bkd.text import exact
+from bkd.text import clean, exact
 from bkd.trials import parse_trials
 from tui.sources import SOURCE_FIELDS, kinds_allowed, source_field
 
@@ -115,7 +115,7 @@ class FormField:
             return None
         if self.is_switch:
             return bool(value)
-        text = self._as_text(value)
+        text = clean(self._as_text(value))
         return None if not text or (self.default is not None and text == self._as_text(self.default)) else text
 
     def _as_text(self, value: Any) -> str:

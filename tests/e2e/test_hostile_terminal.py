@@ -10,7 +10,10 @@ from bkd.events import EventWriter
 from bkd.runfile import write_run, write_user
 from bkd.store import Store
 
-KEYS = b"ijjjjjj1gt\x1b1gD\x1b1g\roz\x1b1 j c2341\x1b2\ro\x1b3d\x1bn\x1b?\x1b/[\x1b"
+KEYS = (
+    b"ijjjjjj1gt\x1b1gD\x1b1g\roz\x1b1 j c2341\x1b2\ro\x1b3d\x1bn\x1b?\x1b/[\x1b"
+    b"vjjvC\x1bVj\x1b1y\x1b\r\t\t\t\t\t\t/y\r\x1b\x1b\x1b"
+)
 
 
 class Tapped(Terminal):

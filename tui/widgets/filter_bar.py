@@ -162,6 +162,7 @@ class FilterBar(Vertical):
         Raises:
             FilterError: It does not parse.
         """
+        text = clean(text)  # it may come from a file
         matches = compile_filter(text)
         with self.prevent(Input.Changed):
             self.input.value = text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from textual.app import ComposeResult
+from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Select
 
@@ -58,5 +59,5 @@ class PresetRow(Widget):
         self.query_one(".field-note", Line).say(f"sets {', '.join(fields)}" if fields else HINT)
 
 
-def _options(names: Sequence[str]) -> list[tuple[str, str]]:
-    return [(clean(name), name) for name in names]
+def _options(names: Sequence[str]) -> list[tuple[Content, str]]:
+    return [(Content(clean(name)), name) for name in names]  # a str would be markup
