@@ -47,8 +47,9 @@ class SweepChild(Child):
         elif left:
             named = ", ".join(f"{s['id'] or describe(s)} {self._status(s)}" for s in left[:5])
             more = " ..." if len(left) > 5 else ""
+            only_stopped = all(self._status(student) == Status.STOPPED for student in left)
             record.end(
-                Status.FAILED, step=record.run["epoch"],
+                Status.STOPPED if only_stopped else Status.FAILED, step=record.run["epoch"],
                 message=f"{count(len(left), 'student')} of {len(students)} not done: {named}{more}.",
             )  # fmt: skip
         else:

@@ -192,6 +192,23 @@ def test_a_sweep_goes_on_without_those_that_fail_or_are_deleted_and_names_them(
     assert save.load(sweep)["metrics"] == {"students/done": 5, "students/all": 8}
 
 
+def test_a_sweep_of_which_one_student_was_stopped_is_stopped(
+    save: Store, bayesian: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = actions.create(save, sweep_spec(GridSweep, bayesian["id"], grid="1:1:1;2:1:1", trials="1", epochs=1))
+
+    def spawn_nothing(folders: list[RunFolder], *, resume: bool = False) -> int:
+        for folder, status in zip(folders, ("done", "stopped"), strict=True):
+            actions.write_run(folder, read_run(folder) | {"status": status})
+        return 0
+
+    monkeypatch.setattr("bkd.child_sweep.spawn", spawn_nothing)
+    assert work_on([sweep]) == 0
+    run = save.load(sweep)
+    stopped = run["students"][1]["id"]
+    assert (run["status"], run["message"]) == ("stopped", f"1 student of 2 not done: {stopped} stopped.")
+
+
 def test_a_sweep_whose_teacher_is_gone_launches_nobody_and_says_so(save: Store) -> None:
     teacher = done(save, teacher_spec("Deterministic", epochs=1, trial=9))
     sweep = actions.create(save, sweep_spec(GridSweep, teacher["id"], grid=GRID))
