@@ -260,6 +260,12 @@ async def test_only_rows_in_view_are_formatted():
         await pilot.pause()
         assert 24 > len(set(calls)) > 0
         assert len(calls) < 200
+        app.query_one(RunTable).cursor = 4
+        await pilot.pause()
+        calls.clear()
+        app.query_one(RunTable).cursor = 7
+        await pilot.pause()
+        assert len(calls) == 2, "the row that the cursor left and the one that it entered"
 
 
 async def test_text_from_runs_cannot_reach_the_terminal_raw():

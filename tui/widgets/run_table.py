@@ -113,10 +113,11 @@ class RunTable(ScrollView, can_focus=True):
         self._strips.clear()
         super().watch_scroll_y(old_value, new_value)
 
-    def watch_cursor(self) -> None:
+    def watch_cursor(self, before: int, now: int) -> None:
         """Repaint the rows that the cursor left and entered, and tell who is selected."""
         self._scroll_to_cursor()
-        self.repaint_changed()
+        top = self.scroll_offset.y - 1
+        self.repaint_changed([before - top, now - top] if self._strips else None)
         self._tell_selected()
 
     def validate_cursor(self, cursor: int) -> int:
@@ -256,14 +257,20 @@ class RunTable(ScrollView, can_focus=True):
             self.cursor = at
         return at is not None
 
-    def repaint_changed(self) -> None:
-        """Format the lines in view again and repaint those that look different, also because time has passed."""
+    def repaint_changed(self, lines: Sequence[int] | None = None) -> None:
+        """Format lines in view again and repaint those that look different, also because time has passed.
+
+        Args:
+            lines: Those that may look different; None for all.
+        """
         if not is_in_view(self):
             self._put_off()
             return
         if self._painted_size != self.size:
             self._lay_out()
-        for y in range(self.size.height):
+            lines = None
+        in_view = range(self.size.height)
+        for y in in_view if lines is None else [line for line in lines if line in in_view]:
             strip = self._build_line(y)
             if strip != self._strips.get(y):
                 self._strips[y] = strip
