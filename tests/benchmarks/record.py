@@ -2,7 +2,7 @@
 
 Run `python tests/benchmarks/record.py [FILE]`; it takes as long as `bkd demo`, whose runs are there when the session
 begins, and a minute more. FILE is docs/screenshots/session.svg unless given. With `--save ROOT` the demo's runs are
-taken from there. What is seen is what the app sent; only pauses are shortened.
+taken from there. What is seen is what the app sent; only pauses and the path of the save root are shortened.
 """
 
 import argparse
@@ -14,11 +14,12 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import chdir
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
-from screencast import Frame, draw, lines_of
+from screencast import Frame, Part, draw, lines_of
 from terminal import Terminal
 
 from bkd.store import Store
@@ -27,9 +28,10 @@ FILE = Path(__file__).parents[2] / "docs" / "screenshots" / "session.svg"
 BKD = [sys.executable, "-m", "bkd"]
 COLUMNS, ROWS = 120, 36
 EVERY_S = 0.3  # at most one frame in this time
-LIVE_EVERY_S = 1.0  # while curves grow
+LIVE_EVERY_S = 2.0  # while curves grow
 LONGEST_PAUSE_S = 2.5
 WAIT_S = 60.0
+HERE = "./save"
 ENTER, TAB, ESCAPE, DOWN, CTRL_S, CTRL_T = b"\r", b"\t", b"\x1b", b"\x1b[B", b"\x13", b"\x14"
 LIVE_STEP = re.compile(r"\bstep [1-9]\d")
 TABS = (
@@ -108,7 +110,7 @@ def open_home(app: Recording) -> None:
     app.press(DOWN)
     app.quiet(2.5)
     app.say("/  filter by anything that was measured or set", 0.5)
-    app.press(b"/")
+    app.press_until(b"/", "tab takes the word")
     app.type("acc > 99%")
     app.quiet(1.5)
     app.press(ESCAPE)
@@ -188,11 +190,22 @@ def shortened(frames: list[Frame]) -> list[Frame]:
     return found
 
 
+def named_here(frame: Frame, root: str) -> Frame:
+    """Write ./save for the save root, which lies in a folder of another name each time."""
+
+    def part_here(part: Part) -> Part:
+        text = part.text.replace(root, HERE)
+        return part._replace(text=text.rjust(part.cells) if part.text.endswith(root) else text.ljust(part.cells))
+
+    lines = tuple(tuple(part_here(part) if root in part.text else part for part in line) for line in frame.lines)
+    return replace(frame, lines=lines)
+
+
 def record(folder: Path, act: Callable[[Recording], None]) -> str:
     """Play a session in a folder that has a save root, and return its drawing."""
     with chdir(folder), Recording([*BKD, "tui"]) as app:
         act(app)
-        frames = shortened(app.frames)
+        frames = [named_here(frame, str(folder.resolve() / "save")) for frame in shortened(app.frames)]
     print(f"{len(frames)} frames over {frames[-1].at_s:.0f} s", flush=True)
     return "".join(draw(frames, COLUMNS, ROWS))
 

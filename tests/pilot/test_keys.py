@@ -124,6 +124,7 @@ async def test_vi_keys_move_in_tables_and_logs(save: SaveRoot) -> None:
         for key, cursor in (("j", 1), ("k", 0), ("G", last), ("ctrl+u", 0), ("ctrl+d", last)):
             await pilot.press(key)
             assert home.table.cursor == cursor, key
+        await pilot.press("g")
         await OPENERS["run"](pilot)
         log = app.screen.query_one("#log")
         log.focus()
