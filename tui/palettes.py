@@ -148,6 +148,7 @@ ANSI = Theme(
         **_focus("ansi_cyan", "ansi_black"),
         "ansi-background": "ansi_black",
         "ansi-foreground": "ansi_white",
+        **dict.fromkeys(("scrollbar", "scrollbar-hover", "scrollbar-active"), "ansi_bright_black"),
         "block-cursor-blurred-background": "ansi_bright_black",
         "block-cursor-blurred-foreground": "ansi_bright_white",
         "series-1": "ansi_yellow",

@@ -194,8 +194,9 @@ def named_here(frame: Frame, root: str) -> Frame:
     """Write ./save for the save root, which lies in a folder of another name each time."""
 
     def part_here(part: Part) -> Part:
-        text = part.text.replace(root, HERE)
-        return part._replace(text=text.rjust(part.cells) if part.text.endswith(root) else text.ljust(part.cells))
+        gap = " " * (len(root) - len(HERE))
+        is_last = part.text.rstrip().endswith(root)  # what stands there is aligned to the right
+        return part._replace(text=part.text.replace(root, gap + HERE if is_last else HERE).ljust(part.cells))
 
     lines = tuple(tuple(part_here(part) if root in part.text else part for part in line) for line in frame.lines)
     return replace(frame, lines=lines)

@@ -1,10 +1,11 @@
 """Every screen as it looks at two sizes; `--snapshot-update` takes the present looks.
 
-The pictures are text files, one a screen and size: what stands there, then the looks of the cells by letters. Fonts,
-time zones and the version of Textual make no difference to them.
+The pictures are text files: what stands on the screen, then the looks of the cells by letters. Fonts, time zones and
+the version of Textual make no difference to them.
 """
 
 import os
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,10 +34,12 @@ SCREENS = (
 @pytest.fixture(scope="module")
 def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
     """A save root with runs, one of which goes on."""
-    save = Gallery(tmp_path_factory.mktemp("gallery") / "save")
-    save.fill()
-    with save.live():
-        yield save
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "gethostname", lambda: "here")
+        save = Gallery(tmp_path_factory.mktemp("gallery") / "save")
+        save.fill()
+        with save.live():
+            yield save
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-LEAST_COLUMNS, LEAST_ROWS = 40, 10
+LEAST_COLUMNS, LEAST_ROWS = 39, 10
 """Cells that a chart needs to be read."""
 
 SHAPE = 4.5
