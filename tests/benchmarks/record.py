@@ -27,8 +27,8 @@ from bkd.store import Store
 FILE = Path(__file__).parents[2] / "docs" / "screenshots" / "session.svg"
 BKD = [sys.executable, "-m", "bkd"]
 COLUMNS, ROWS = 120, 36
-EVERY_S = 0.3  # at most one frame in this time
-LIVE_EVERY_S = 4.0  # while curves grow
+EVERY_S = 0.4  # at most one frame in this time
+LIVE_EVERY_S = 6.0  # while curves grow
 LONGEST_PAUSE_S = 2.5
 WAIT_S = 60.0
 HERE = "./save"
