@@ -42,7 +42,7 @@ async def test_choice_of_the_kind_tells_in_full_what_is_open(save: SaveRoot) -> 
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("n")
         form(app).query_one("#form-choice", Select).value = "Bayesian"
-        await until(pilot, lambda: bool(form(app).query("#field-vi")))
+        await until(pilot, lambda: "--arch" in said(app, "#field-help"))  # the new form has taken the focus
         form(app).query_one("#form-choice", Select).focus()
         await until(pilot, lambda: "p = mean of softmax(z_s / T) over draws" in said(app, "#field-help"))
 
