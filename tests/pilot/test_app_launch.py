@@ -13,6 +13,7 @@ from bkd.specs import DistillSpec, RunSpec
 from tui.app import BkdApp
 from tui.screens.home import HomeScreen
 from tui.widgets.field_row import FieldRow
+from tui.widgets.form_choice_row import FormChoiceRow
 
 
 @pytest.fixture
@@ -42,9 +43,9 @@ async def test_choice_of_the_kind_tells_in_full_what_is_open(save: SaveRoot) -> 
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("n")
         form(app).query_one("#form-choice", Select).value = "Bayesian"
-        await until(pilot, lambda: "--arch" in said(app, "#field-help"))  # the new form has taken the focus
-        form(app).query_one("#form-choice", Select).focus()
-        await until(pilot, lambda: "p = mean of softmax(z_s / T) over draws" in said(app, "#field-help"))
+        told = form(app).query_one(FormChoiceRow)
+        await until(pilot, lambda: "p = mean of softmax(z_s / T) over draws" in told.help)
+        assert "Enter lists: Deterministic, Bayesian" in told.help
 
 
 async def test_error_stands_beside_its_field_and_stops_the_launch(save: SaveRoot, launched: list[RunSpec]) -> None:
