@@ -9,15 +9,14 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.widgets.columns import Column, Placed, Row, column_at, ordered, place
+from tui.widgets.painted_lines import PaintedLines
 from tui.widgets.run_lines import Cell, empty_text, heading_cells, join_cells, row_cells
-from tui.widgets.visibility import is_in_view
 
 TONES = ("header", "sorted", "empty", "muted", "running", "done", "failed", "lost", "cursor")
 """Component classes without their prefix: what the table's own parts and a column's `tone` may be."""
@@ -42,7 +41,7 @@ class RunMessage(Message):
         return self.table
 
 
-class RunTable(ScrollView, can_focus=True):
+class RunTable(PaintedLines, can_focus=True):
     """Runs as rows, one of them under the cursor.
 
     The cursor stays on its run when rows are replaced or sorted. Columns that do not fit are left out by priority: show
@@ -92,26 +91,6 @@ class RunTable(ScrollView, can_focus=True):
         self._selected: str | None = None
         self._figures: Mapping[str, object] = {}
         self._placed: list[Placed] = []
-        self._strips: dict[int, Strip] = {}  # what each line in view shows
-        self._painted_size = Size()
-
-    def render_line(self, y: int) -> Strip:
-        """Return a line in view: the heading, a row, or blank."""
-        if self._painted_size != self.size:
-            self._lay_out()
-        if y not in self._strips:
-            self._strips[y] = self._build_line(y)
-        return self._strips[y]
-
-    def notify_style_update(self) -> None:
-        """Forget painted lines when colours change."""
-        super().notify_style_update()
-        self._strips.clear()
-
-    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Forget painted lines when they move."""
-        self._strips.clear()
-        super().watch_scroll_y(old_value, new_value)
 
     def watch_cursor(self, before: int, now: int) -> None:
         """Repaint the rows that the cursor left and entered, and tell who is selected."""
@@ -257,36 +236,10 @@ class RunTable(ScrollView, can_focus=True):
             self.cursor = at
         return at is not None
 
-    def repaint_changed(self, lines: Sequence[int] | None = None) -> None:
-        """Format lines in view again and repaint those that look different, also because time has passed.
-
-        Args:
-            lines: Those that may look different; None for all.
-        """
-        if not is_in_view(self):
-            self._put_off()
-            return
-        if self._painted_size != self.size:
-            self._lay_out()
-            lines = None
-        in_view = range(self.size.height)
-        for y in in_view if lines is None else [line for line in lines if line in in_view]:
-            strip = self._build_line(y)
-            if strip != self._strips.get(y):
-                self._strips[y] = strip
-                self.refresh(Region(0, y, self.size.width, 1))
-
-    def _put_off(self) -> None:
-        """Forget what is painted, so that all of it is painted anew when the table comes into view."""
-        if self._strips:
-            self._strips.clear()
-            self.refresh()
-
     def _lay_out(self) -> None:
         """Choose the columns that fit the present width."""
-        self._painted_size = self.size
+        super()._lay_out()
         self._placed = place(self.columns, self.size.width)
-        self._strips.clear()
 
     def _arrange(self) -> None:
         """Order the given rows and find the selected one again."""
