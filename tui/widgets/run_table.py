@@ -15,7 +15,7 @@ from textual.reactive import reactive
 from textual.strip import Strip
 
 from tui.widgets.columns import Column, Placed, Row, column_at, ordered, place
-from tui.widgets.painted_lines import PaintedLines
+from tui.widgets.cursor_lines import CursorLines
 from tui.widgets.run_lines import Cell, empty_text, heading_cells, join_cells, row_cells
 
 TONES = ("header", "sorted", "empty", "muted", "running", "done", "failed", "lost", "cursor")
@@ -41,7 +41,7 @@ class RunMessage(Message):
         return self.table
 
 
-class RunTable(PaintedLines, can_focus=True):
+class RunTable(CursorLines, can_focus=True):
     """Runs as rows, one of them under the cursor.
 
     The cursor stays on its run when rows are replaced or sorted. Columns that do not fit are left out by priority: show
@@ -49,12 +49,6 @@ class RunTable(PaintedLines, can_focus=True):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Up", show=False),
-        Binding("down,j", "move(1)", "Down", show=False),
-        Binding("pageup,ctrl+b", "page(-1)", "Page up", show=False),
-        Binding("pagedown,ctrl+f", "page(1)", "Page down", show=False),
-        Binding("home,g", "go(0)", "First", show=False),
-        Binding("end,G", "go(-1)", "Last", show=False),
         Binding("enter", "open", "Open"),
         Binding("s", "sort_next", "Sort"),
         Binding("S", "sort_reverse", "Reverse", show=False),
@@ -62,8 +56,6 @@ class RunTable(PaintedLines, can_focus=True):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"run-table--{tone}" for tone in TONES}
 
-    cursor: reactive[int] = reactive(0, repaint=False, init=False)
-    """Index of the row under the cursor, in the order shown."""
     sort_by: reactive[str | None] = reactive(None, repaint=False, init=False)
     """Title of the column by which rows are ordered; None keeps the order given."""
     descending: reactive[bool] = reactive(False, repaint=False, init=False)
@@ -92,25 +84,20 @@ class RunTable(PaintedLines, can_focus=True):
         self._figures: Mapping[str, object] = {}
         self._placed: list[Placed] = []
 
-    def watch_cursor(self, before: int, now: int) -> None:
-        """Repaint the rows that the cursor left and entered, and tell who is selected."""
-        self._scroll_to_cursor()
-        top = self.scroll_offset.y - 1
-        self.repaint_changed([before - top, now - top] if self._strips else None)
-        self._tell_selected()
+    @property
+    def num_lines(self) -> int:
+        """How many rows there are."""
+        return len(self._rows)
 
-    def validate_cursor(self, cursor: int) -> int:
-        """Keep the cursor on a row."""
-        return max(0, min(cursor, len(self._rows) - 1))
+    def watch_cursor(self, before: int, now: int) -> None:
+        """Tell who is selected, too."""
+        super().watch_cursor(before, now)
+        self._tell_selected()
 
     def on_mount(self) -> None:
         """Order the rows anew whenever the order changes."""
         for name in ("sort_by", "descending"):
             self.watch(self, name, self._arrange, init=False)
-
-    def on_resize(self) -> None:
-        """Keep the cursor in view."""
-        self._scroll_to_cursor()
 
     def on_click(self, event: events.Click) -> None:
         """Sort by the heading that was clicked, or select the row; a double click opens it."""
@@ -126,18 +113,6 @@ class RunTable(PaintedLines, can_focus=True):
         self.cursor = row
         if event.chain == 2:
             self.action_open()
-
-    def action_move(self, rows: int) -> None:
-        """Move the cursor by some rows."""
-        self.cursor += rows
-
-    def action_page(self, pages: int) -> None:
-        """Move the cursor by as many rows as are in view."""
-        self.cursor += pages * max(1, self.size.height - 2)
-
-    def action_go(self, row: int) -> None:
-        """Move the cursor to a row; -1 is the last."""
-        self.cursor = row % max(1, len(self._rows))
 
     def action_open(self) -> None:
         """Tell that the run under the cursor is to be opened."""
@@ -243,13 +218,13 @@ class RunTable(PaintedLines, can_focus=True):
 
     def _arrange(self) -> None:
         """Order the given rows and find the selected one again."""
-        was_in_view = self._cursor_in_view()
+        was_in_view = self.is_cursor_in_view
         self._rows = self._in_order()
         at = self._index_of_selected()
         self.set_reactive(RunTable.cursor, self.validate_cursor(self.cursor if at is None else at))
         self.virtual_size = Size(1, len(self._rows) + 1)
         if was_in_view:
-            self._scroll_to_cursor()
+            self.scroll_to_cursor()
         self.repaint_changed()
         self._tell_selected()
 
@@ -278,17 +253,6 @@ class RunTable(PaintedLines, can_focus=True):
         if run_id != self._selected:
             self._selected = run_id
             self.post_message(self.RunSelected(self, run_id))
-
-    def _cursor_in_view(self) -> bool:
-        """Tell whether the cursor's row is among the lines in view."""
-        return 0 <= self.cursor - self.scroll_offset.y < max(1, self.size.height - 1)
-
-    def _scroll_to_cursor(self) -> None:
-        """Scroll as little as it takes to bring the cursor into view."""
-        top, lines = self.scroll_offset.y, max(1, self.size.height - 1)
-        wanted = min(max(top, self.cursor - lines + 1), self.cursor)
-        if self.size and wanted != top:
-            self.scroll_to(y=wanted, animate=False)
 
     def _sort_at(self, x: int) -> None:
         """Sort by the column at a cell; by the same one again, the other way round."""
