@@ -15,6 +15,7 @@ from textual.screen import Screen
 from tui.widgets.key_bar import KeyBar
 
 TITLES = {
+    "CursorLines": "Table",
     "HomeScreen": "Tables", "RunScreen": "Run", "SweepScreen": "Sweep", "CompareScreen": "Comparison",
     "LaunchScreen": "Form", "FollowScreen": "Run", "ChartView": "Chart", "ChartPointer": "Chart", "RunTable": "Table",
     "MarkTable": "Table", "TreeTable": "Table", "CompareTable": "Table", "FilterBar": "Filter", "LogTail": "Output",
